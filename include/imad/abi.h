@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the BPF programs and the daemon share: the state of an inode, the rule
+ * table, the events, the counters. Fixed-size, naturally aligned, little more
+ * than C types, so that the BPF object, the daemon and the unit tests compile
+ * the same text. Both sides are built together; there is no wire compatibility.
+ */
+#ifndef IMAD_ABI_H
+#define IMAD_ABI_H
+
+#include <linux/types.h>
+
+/* Measurement hooks, in IMA's own words (reference: security/integrity/ima/ima.h). */
+#define IMAD_FUNCS(X)                      \
+	X(NONE)                            \
+	X(FILE_CHECK)                      \
+	X(MMAP_CHECK)                      \
+	X(MMAP_CHECK_REQPROT)              \
+	X(BPRM_CHECK)                      \
+	X(CREDS_CHECK)                     \
+	X(MODULE_CHECK)                    \
+	X(FIRMWARE_CHECK)                  \
+	X(KEXEC_KERNEL_CHECK)              \
+	X(KEXEC_INITRAMFS_CHECK)           \
+	X(POLICY_CHECK)                    \
+	X(KEXEC_CMDLINE)                   \
+	X(KEY_CHECK)                       \
+	X(CRITICAL_DATA)                   \
+	X(SETXATTR_CHECK)
+
+#define IMAD_FUNC_ENUM(name) IMAD_##name,
+enum imad_func { IMAD_FUNCS(IMAD_FUNC_ENUM) IMAD_FUNC_COUNT };
+
+/* Access masks of an event: the kernel's MAY_* (include/linux/fs.h). */
+#define IMAD_MAY_EXEC 0x01
+#define IMAD_MAY_WRITE 0x02
+#define IMAD_MAY_READ 0x04
+#define IMAD_MAY_APPEND 0x08
+#define IMAD_MAY_ACCESS 0x10
+
+/* Actions: the bits of the kernel's ima_policy.c. A class is a pair of bits. */
+#define IMAD_MEASURE 0x001
+#define IMAD_DONT_MEASURE 0x002
+#define IMAD_APPRAISE 0x004
+#define IMAD_DONT_APPRAISE 0x008
+#define IMAD_AUDIT 0x040
+#define IMAD_DONT_AUDIT 0x080
+#define IMAD_HASH 0x100
+#define IMAD_DONT_HASH 0x200
+#define IMAD_ACTION_DO (IMAD_MEASURE | IMAD_APPRAISE | IMAD_AUDIT | IMAD_HASH)
+#define IMAD_ACTION_DONT (IMAD_DONT_MEASURE | IMAD_DONT_APPRAISE | IMAD_DONT_AUDIT | IMAD_DONT_HASH)
+
+/* Which conditions a rule carries (struct imad_rule.conds). */
+#define IMAD_COND_FUNC (1u << 0)
+#define IMAD_COND_MASK (1u << 1)   /* event mask equals */
+#define IMAD_COND_INMASK (1u << 2) /* event mask contains */
+#define IMAD_COND_FSMAGIC (1u << 3)
+#define IMAD_COND_FSNAME (1u << 4)
+#define IMAD_COND_FSUUID (1u << 5)
+#define IMAD_COND_UID (1u << 6)
+#define IMAD_COND_EUID (1u << 7)
+#define IMAD_COND_GID (1u << 8)
+#define IMAD_COND_EGID (1u << 9)
+#define IMAD_COND_FOWNER (1u << 10)
+#define IMAD_COND_FGROUP (1u << 11)
+
+enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
+
+#define IMAD_FSNAME_MAX 32 /* with NUL; longest in-tree filesystem type name is 15 */
+#define IMAD_RULES_MAX 512
+#define IMAD_SLOTS_MAX 32
+#define IMAD_SKIP_MAX 32
+#define IMAD_NAME_MAX 256 /* NAME_MAX and NUL */
+
+/* Everything that a policy may ask about one use of a file. */
+struct imad_facts {
+	__u32 func;
+	__u32 mask;
+	__u64 fsmagic;
+	__u32 uid, euid, suid;
+	__u32 gid, egid, sgid;
+	__u32 fowner, fgroup;
+	__u8 cap_setuid, cap_setgid; /* CAP_SETUID, CAP_SETGID in the initial user namespace */
+	__u8 pad[6];
+	__u8 fsuuid[16];
+	char fsname[IMAD_FSNAME_MAX];
+};
+
+/* What BPF says of a file that the daemon itself opens: facts and the identity that fstat() may hide. */
+struct imad_probe {
+	struct imad_facts facts;
+	__u64 ino;
+	__u32 dev;     /* s_dev: major << 20 | minor */
+	__u32 writers; /* 1: somebody has it open for write */
+	char name[IMAD_NAME_MAX]; /* last path component */
+};
+
+/*
+ * One rule, ready to match. A measure rule names a slot: one distinct pair of
+ * PCR and template of this policy. An inode remembers per slot that it is done,
+ * and @pcr_slots are all slots of the same PCR, because IMA measures an inode
+ * once per PCR whatever the template.
+ */
+struct imad_rule {
+	__u32 action; /* exactly one IMAD_* action bit */
+	__u32 conds;
+	__u32 func;
+	__u32 mask;
+	__u64 fsmagic;
+	__u32 uid, gid; /* uid serves uid and euid, gid serves gid and egid, as in the kernel */
+	__u32 fowner, fgroup;
+	__u8 uid_op, gid_op, fowner_op, fgroup_op; /* enum imad_op */
+	__u32 slot_bit;				   /* 1 << slot for measure, else 0 */
+	__u32 pcr_slots;
+	__u32 pad;
+	__u8 fsuuid[16];
+	char fsname[IMAD_FSNAME_MAX];
+};
+
+/*
+ * What the BPF side knows of an inode (map "generations"; only BPF writes).
+ * @gen moves when the content may have changed: open for write, truncate.
+ * @want: the slots of measure rules that matched a use, and the low half of the
+ * generation at that time, in one word so that one compare-and-swap sets both.
+ * @maybe: the same for MMAP_CHECK rules that would match if the file just opened
+ * were mapped executable; the daemon takes it as a want when the file is an ELF
+ * object, because a mapping itself cannot be held.
+ */
+struct imad_gen {
+	__u64 gen;
+	__u64 want;
+	__u64 maybe;
+	__u32 func;  /* enum imad_func of the newest want */
+	__u32 flags; /* IMAD_GEN_* */
+	__u32 tgid, uid; /* whose the newest want was */
+	__u64 settled; /* epoch << 32 | low half of gen at which nothing is left to do while nobody writes */
+	__u64 quiet; /* epoch << 32 | uid that no FILE_CHECK rule matched here: its next open need not ask again */
+};
+#define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
+#define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
+#define IMAD_GEN_VIOLATION 0x8 /* ... and was not the one who wants: open_writers */
+#define IMAD_GEN_REPORTED 0x10 /* open_writers was said: not again before the last writer has gone */
+#define IMAD_GEN_BARE 0x20   /* the newest want came through a detached or internal mount: no path, only a name */
+#define IMAD_GEN_TOMTOU 0x4  /* read under a measure rule: the next open for write is a ToMToU violation */
+
+#define IMAD_WANT(gen, slots) (((__u64)(__u32)(gen) << 32) | (__u32)(slots))
+#define IMAD_WANT_GEN(want) ((__u32)((want) >> 32))
+#define IMAD_WANT_SLOTS(want) ((__u32)(want))
+
+/*
+ * What the daemon decided about an inode (map "verdicts"; only the daemon
+ * writes). Valid for @gen and @epoch only.
+ */
+struct imad_verdict {
+	__u64 gen;
+	__u32 epoch;
+	__u32 done;  /* slots whose record is in the list and extended */
+	__u32 flags; /* IMAD_VERDICT_* */
+	__u32 pad;
+};
+#define IMAD_VERDICT_IGNORED 0x1     /* an ignore mark may be set: the gate need not hold this inode */
+#define IMAD_VERDICT_PROVISIONAL 0x2 /* measured while somebody could write: void with the last writer */
+
+/*
+ * The slots that are done for this state of the inode. @writers is
+ * inode->i_writecount: above 0 somebody can write. Every open for write moves the
+ * generation, so equal generations under a writer mean the same writers.
+ */
+static inline __attribute__((__always_inline__)) __u32
+imad_done(const struct imad_gen *g, const struct imad_verdict *v, __u32 epoch, int writers)
+{
+	if (v->gen != g->gen || v->epoch != epoch || (g->flags & IMAD_GEN_UNCACHED))
+		return 0;
+	if (writers <= 0 && (v->flags & IMAD_VERDICT_PROVISIONAL))
+		return 0;
+	return v->done;
+}
+
+/*
+ * What of @want is still to be measured: a verdict of the same or a later
+ * generation than the want satisfies it, whoever has written since.
+ */
+static inline __attribute__((__always_inline__)) __u32
+imad_pending(__u64 want, const struct imad_verdict *v, __u32 epoch)
+{
+	__u32 slots = IMAD_WANT_SLOTS(want);
+
+	if (v && v->epoch == epoch && (__s32)((__u32)v->gen - IMAD_WANT_GEN(want)) >= 0)
+		slots &= ~v->done;
+	return slots;
+}
+
+/* The settings that BPF reads at each use (memory shared with the daemon, which alone writes). */
+struct imad_control {
+	__u32 active;	 /* 0: hooks return at once */
+	__u32 epoch;	 /* every verdict of another epoch is void */
+	__u32 rules;	 /* active half of the map "rules" << 16 | number of rules: one store switches both */
+	__u32 all_slots; /* every slot bit that some rule can ask for */
+	__u32 funcs;	 /* bit per enum imad_func that some positive rule can match */
+	__u32 masks;	 /* access masks that some positive FILE_CHECK rule can match */
+	__u32 conds;	 /* union of all rules' conds: facts that no rule asks for are not fetched */
+	__u32 tgid;	 /* the daemon: exempt */
+	__u32 probe_tid; /* a thread of the daemon that wants the facts of what it opens; see struct imad_probe */
+	__u32 hold;	 /* enum imad_hold: where the gate holds */
+	__u32 post_open; /* the kernel has the hook file_post_open */
+	__s32 hash;	 /* enum hash_algo in which the list wants digests */
+	__u32 n_skip;	 /* used of @skip */
+	__u64 skip[IMAD_SKIP_MAX]; /* superblock magics on which no rule can measure anything */
+};
+enum imad_hold { IMAD_HOLD_OPEN, IMAD_HOLD_ACCESS };
+
+/* Ring buffer events: what the gate could not hold, and what the daemon must hear of. */
+enum imad_event_type {
+	IMAD_EVENT_NONE,
+	IMAD_EVENT_LATE,   /* a use that policy wants measured and the gate did not hold */
+	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
+	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
+};
+
+#define IMAD_EVENT_PATH_MAX 4096
+#define IMAD_EVENT_DIGEST_MAX 64
+
+struct imad_event {
+	__u32 type;
+	__u32 func;
+	__u64 gen;
+	__u64 ino;
+	__u32 dev; /* s_dev as the kernel keeps it: major << 20 | minor */
+	__u32 slots;
+	__u32 tgid, tid;
+	__u32 uid;
+	__s32 digest_algo;  /* enum hash_algo of @digest, < 0: none */
+	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE */
+	__u32 path_len;	    /* with NUL; 0: @path has the last component only */
+	__u32 deleted;	    /* 1: unlinked, and @path says so at its end */
+	__u32 pad;
+	char comm[16];
+	__u8 digest[IMAD_EVENT_DIGEST_MAX];
+	char path[IMAD_EVENT_PATH_MAX];
+};
+
+/* Per-CPU counters (map "counters"). */
+#define IMAD_COUNTERS(X)                                                        \
+	X(opens, "opens seen by file_open after the fast exits")                \
+	X(matches, "walks of the rule table")                                   \
+	X(wants, "uses that policy wanted measured and that were not yet")      \
+	X(late, "wanted uses that the gate could not hold")                     \
+	X(invalidations, "generations moved by a writer or truncate")           \
+	X(events, "ring buffer records submitted")                              \
+	X(lost, "ring buffer records that found no room")                       \
+	X(kernel_hashes, "files hashed in the kernel by bpf_ima_file_hash")
+
+#define IMAD_COUNTER_FIELD(name, text) __u64 name;
+struct imad_counters {
+	IMAD_COUNTERS(IMAD_COUNTER_FIELD)
+};
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a use: who waits for an inode, hash it once however many wait, have
+ * it recorded, publish the state, let the waiters go. All kernel interfaces come in
+ * through struct engine_ops, so that tests can play the kernel.
+ *
+ * Order, never another: state -> content -> record and extend -> publish -> answer.
+ */
+#ifndef IMAD_ENGINE_H
+#define IMAD_ENGINE_H
+
+#include <imad/abi.h>
+#include <imad/policy.h>
+#include <imad/sequencer.h>
+
+struct engine;
+struct hold;
+
+/* What was found in one file; buffers belong to the engine. */
+struct engine_content {
+	struct digest digest, digest_sha1;
+	char *name;    /* ENGINE_NAME_MAX bytes */
+	uint8_t *sig;  /* ENGINE_SIG_MAX bytes */
+	size_t sig_len;
+};
+#define ENGINE_NAME_MAX (4096 + 16)
+#define ENGINE_SIG_MAX 65536
+
+struct engine_ops {
+	int (*state)(void *arg, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict);
+	int (*publish)(void *arg, int fd, const struct imad_verdict *verdict);
+	uint32_t (*epoch)(void *arg);
+	/* Let further uses pass without an event (gate_ignore), and take that back. */
+	int (*ignore)(void *arg, int fd, bool survive);
+	void (*regard)(void *arg, int fd);
+	/* Name, label and digests of the file behind @fd. @digest: known already, NULL if not. */
+	int (*collect)(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
+		       struct engine_content *ret);
+	void *(*scratch_new)(void *arg); /* what collect needs once a thread; NULL: out of memory */
+	void (*scratch_free)(void *arg, void *scratch);
+	/* 1, 0, or -EAGAIN when that cannot be told without waiting and @wait is false. */
+	int (*is_elf)(void *arg, int fd, bool wait);
+	/* Answer by the deadline, while the file is still needed; true: this was the answer. */
+	bool (*answer)(void *arg, struct hold *h, bool allow);
+	/* Close the file, allow the use if it has no answer yet, forget the hold. */
+	void (*release)(void *arg, struct hold *h);
+	int (*hold_fd)(const struct hold *h);
+	uint64_t (*hold_since)(const struct hold *h); /* CLOCK_MONOTONIC, ns */
+	struct hold *(*next_hold)(const struct hold *h);
+	void (*chain_hold)(struct hold *h, struct hold *next);
+	void (*on_timeout)(void *arg);
+	void (*submit)(void *arg, struct measurement *m);
+	void *arg;
+};
+
+struct engine_config {
+	unsigned int workers;
+	unsigned int deadline_ms;
+	bool allow_on_timeout;
+	bool hold_access; /* the gate holds the first access, not the open */
+	const struct template *template; /* the configured defaults */
+	const struct algo *hash;
+};
+
+/* 0, -ENOMEM, or -errno of pthread_create. Starts the workers. */
+int engine_new(const struct engine_config *c, const struct engine_ops *ops, struct engine **ret);
+/* Answers everybody (allow), waits for records under way, joins the workers. */
+void engine_free(struct engine *e);
+
+/* The slots' meaning; copied. Call with every new policy. */
+void engine_set_policy(struct engine *e, const struct policy *p);
+
+/* A held use, from the gate's reader: takes the hold over. Never blocks on I/O, never fails. */
+void engine_hold(struct engine *e, struct hold *h);
+
+/* A use that nobody waits for: what BPF reported late, or what ran before the start. */
+struct engine_use {
+	int fd;		    /* taken over, -1: the file could not be reached any more */
+	enum measure_kind kind; /* MEASURE_LATE or MEASURE_START */
+	uint32_t func, slots, pid, uid;
+	uint64_t gen;	    /* generation at the use; MEASURE_LATE only */
+	uint32_t flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION */
+	const struct digest *digest; /* taken by the kernel before the use; NULL: none */
+	const char *name;   /* for a file that could not be reached; NULL: ask the descriptor */
+	const char *cause;  /* a violation: static text; only without slots and without descriptor */
+};
+/* 0, or -ENOMEM (the descriptor is closed either way). */
+int engine_use(struct engine *e, const struct engine_use *use);
+
+/* A violation without a file: ToMToU. 0 or -ENOMEM. */
+int engine_violation(struct engine *e, const char *name, const char *cause, uint32_t pid, uint32_t uid);
+
+/* The last writer of an ignored inode may have gone: gate it again. */
+void engine_writer_closed(struct engine *e, int fd);
+
+/* Call @fn when all uses handed over before are in the list. From any thread; 0 or -ENOMEM. */
+int engine_barrier(struct engine *e, void (*fn)(void *arg), void *arg);
+
+/* Answer who has waited past the deadline. Call a few times a second. */
+void engine_tick(struct engine *e, uint64_t now_ns);
+
+struct engine_counters {
+	uint64_t held;	     /* uses that waited for a record */
+	uint64_t passed;     /* uses that reached the gate and wanted nothing */
+	uint64_t measured;   /* inodes hashed */
+	uint64_t late, started;
+	uint64_t unreachable; /* late uses whose file could not be opened again */
+	uint64_t restarts;   /* the content changed while it was hashed */
+	uint64_t errors;     /* files that could not be read */
+};
+void engine_counters(struct engine *e, struct engine_counters *ret);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The BPF programs: load, attach, settings, the state of inodes, events. libbpf
+ * and the skeleton end here. All functions but hooks_new() and hooks_free() may be
+ * called from any thread.
+ */
+#ifndef IMAD_HOOKS_H
+#define IMAD_HOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <imad/abi.h>
+#include <imad/policy.h>
+
+struct hooks;
+
+/*
+ * Load and attach, inactive. Programs whose kernel hook is missing or has another
+ * signature are left out by BTF. Errors are logged: -EOPNOTSUPP when BPF LSM is not
+ * active (the message says what to add to the kernel command line), -EPERM, ...
+ */
+int hooks_new(struct hooks **ret);
+void hooks_free(struct hooks *h); /* detaches */
+void hooks_freep(struct hooks **h);
+
+/* Install @p's rules in the idle half of the table and switch to it; voids every verdict. 0 or -errno. */
+int hooks_set_policy(struct hooks *h, const struct policy *p);
+/* @hash: kernel id of the list's hash. */
+void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash);
+uint32_t hooks_epoch(const struct hooks *h);
+
+/*
+ * State of the inode behind @fd (any open mode, O_PATH too). Returns 0 with zeros
+ * for what the kernel has not: *@has_gen tells whether BPF knows the inode.
+ */
+int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict);
+int hooks_publish(struct hooks *h, int fd, const struct imad_verdict *verdict);
+
+/*
+ * Open @path (relative to @dirfd) as the daemon, and learn what BPF sees of it
+ * (the ids in the facts are the daemon's). Makes a generation for a regular file. Returns
+ * a descriptor that the caller closes, or negative errno.
+ */
+int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, struct imad_probe *probe);
+
+/* Tell BPF that superblock @s_dev (major << 20 | minor) is or is no longer marked. */
+int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated);
+
+/* Readable when there are events. */
+int hooks_events_fd(struct hooks *h);
+/* Hand every event that is there to the callback, in the calling thread. One thread only. */
+int hooks_events(struct hooks *h);
+void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e), void *arg);
+
+void hooks_counters(struct hooks *h, struct imad_counters *ret);
+
+/* Call @fn for each program: its kernel hook and whether it is attached. */
+void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg);
+
+#endif

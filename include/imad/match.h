@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one matcher: BPF programs and the host's unit tests compile this text.
+ * Plain values in, a decision out; no pointer is followed but the arguments'.
+ * Semantics: ima_match_rules() and ima_match_policy() in ima_policy.c.
+ */
+#ifndef IMAD_MATCH_H
+#define IMAD_MATCH_H
+
+#include <imad/abi.h>
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((__always_inline__))
+#endif
+
+/* What the rules say of one event. Start from zeros with the open classes in @open. */
+struct imad_decision {
+	__u32 open;	 /* positive action bits whose class is still undecided */
+	__u32 action;	 /* positive action bits chosen so far */
+	__u32 slot_bit;	 /* of the measure rule that won */
+	__u32 pcr_slots; /* of the same rule */
+	__u32 rule;	 /* index + 1 of the rule that decided the measure class, 0: none */
+};
+
+/* Conditions by what they are about; a group that no rule uses costs one test. */
+#define IMAD_CONDS_FS (IMAD_COND_FSMAGIC | IMAD_COND_FSNAME | IMAD_COND_FSUUID)
+#define IMAD_CONDS_TASK (IMAD_COND_UID | IMAD_COND_EUID | IMAD_COND_GID | IMAD_COND_EGID)
+#define IMAD_CONDS_OWNER (IMAD_COND_FOWNER | IMAD_COND_FGROUP)
+
+/* Names and UUIDs are compared in whole words. */
+_Static_assert(sizeof(struct imad_rule) == 104 && sizeof(struct imad_facts) == 104, "matcher layout");
+_Static_assert(__builtin_offsetof(struct imad_rule, fsuuid) % 8 == 0, "fsuuid of a rule in words");
+_Static_assert(__builtin_offsetof(struct imad_rule, fsname) % 8 == 0, "fsname of a rule in words");
+_Static_assert(__builtin_offsetof(struct imad_facts, fsuuid) % 8 == 0, "fsuuid of a use in words");
+_Static_assert(__builtin_offsetof(struct imad_facts, fsname) % 8 == 0, "fsname of a use in words");
+_Static_assert(IMAD_FSNAME_MAX == 32, "fsname is four words");
+
+static __always_inline int imad_match_id(__u32 value, __u32 op, __u32 wanted)
+{
+	if (op == IMAD_OP_GT)
+		return value > wanted;
+	if (op == IMAD_OP_LT)
+		return value < wanted;
+	return value == wanted;
+}
+
+/* An effective id: who may change ids is asked for all three that it could go back to. */
+static __always_inline int imad_match_eid(__u32 real, __u32 effective, __u32 saved, __u32 may_change,
+					  __u32 op, __u32 wanted)
+{
+	return imad_match_id(effective, op, wanted) ||
+	       (may_change && (imad_match_id(saved, op, wanted) || imad_match_id(real, op, wanted)));
+}
+
+/* Equal bytes of two aligned fields; @words is constant, so no loop is left. */
+static __always_inline int imad_match_words(const void *a, const void *b, int words)
+{
+	const __u64 __attribute__((__may_alias__)) *x = a, *y = b;
+	__u64 differ = 0;
+
+	for (int i = 0; i < words; i++)
+		differ |= x[i] ^ y[i];
+	return !differ;
+}
+
+/* Those of @conds that are about the filesystem. Names must be zero to the end of the field. */
+static __always_inline int imad_match_fs(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+{
+	if ((conds & IMAD_COND_FSMAGIC) && r->fsmagic != f->fsmagic)
+		return 0;
+	if ((conds & IMAD_COND_FSNAME) && !imad_match_words(r->fsname, f->fsname, 4))
+		return 0;
+	if ((conds & IMAD_COND_FSUUID) && !imad_match_words(r->fsuuid, f->fsuuid, 2))
+		return 0;
+	return 1;
+}
+
+static __always_inline int imad_match_task(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+{
+	if ((conds & IMAD_COND_UID) && !imad_match_id(f->uid, r->uid_op, r->uid))
+		return 0;
+	if ((conds & IMAD_COND_EUID) &&
+	    !imad_match_eid(f->uid, f->euid, f->suid, f->cap_setuid, r->uid_op, r->uid))
+		return 0;
+	if ((conds & IMAD_COND_GID) && !imad_match_id(f->gid, r->gid_op, r->gid))
+		return 0;
+	if ((conds & IMAD_COND_EGID) &&
+	    !imad_match_eid(f->gid, f->egid, f->sgid, f->cap_setgid, r->gid_op, r->gid))
+		return 0;
+	return 1;
+}
+
+static __always_inline int imad_match_owner(const struct imad_rule *r, __u32 conds,
+					    const struct imad_facts *f)
+{
+	if ((conds & IMAD_COND_FOWNER) && !imad_match_id(f->fowner, r->fowner_op, r->fowner))
+		return 0;
+	if ((conds & IMAD_COND_FGROUP) && !imad_match_id(f->fgroup, r->fgroup_op, r->fgroup))
+		return 0;
+	return 1;
+}
+
+/* Keys and critical data are measured only where a rule names them: they are no files. */
+static __always_inline int imad_match_func(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+{
+	if (conds & IMAD_COND_FUNC)
+		return r->func == f->func;
+	return f->func != IMAD_KEY_CHECK && f->func != IMAD_CRITICAL_DATA;
+}
+
+/* Whether all conditions of the rule hold for this use. */
+static __always_inline int imad_rule_matches(const struct imad_rule *r, const struct imad_facts *f)
+{
+	__u32 conds = r->conds;
+
+	if (!imad_match_func(r, conds, f))
+		return 0;
+	if ((conds & IMAD_COND_MASK) && r->mask != f->mask)
+		return 0;
+	if ((conds & IMAD_COND_INMASK) && !(r->mask & f->mask))
+		return 0;
+	if ((conds & IMAD_CONDS_FS) && !imad_match_fs(r, conds, f))
+		return 0;
+	if ((conds & IMAD_CONDS_TASK) && !imad_match_task(r, conds, f))
+		return 0;
+	if ((conds & IMAD_CONDS_OWNER) && !imad_match_owner(r, conds, f))
+		return 0;
+	return 1;
+}
+
+/*
+ * Take rule @i into account: the first rule of a class that matches decides it, a
+ * dont_ rule by closing it without an action. To be called in the order of the
+ * policy. Returns 1 when every class is decided and the walk may end, else 0.
+ */
+static __always_inline int imad_decide(struct imad_decision *d, const struct imad_rule *r, __u32 i,
+				       const struct imad_facts *f)
+{
+	__u32 does = r->action & IMAD_ACTION_DO;
+	__u32 class = does | (r->action & IMAD_ACTION_DONT) >> 1;
+
+	if ((class & d->open) && imad_rule_matches(r, f)) {
+		d->open &= ~class;
+		d->action |= does;
+		if (class & IMAD_MEASURE) {
+			d->rule = i + 1;
+			d->slot_bit = r->slot_bit;
+			d->pcr_slots = r->pcr_slots;
+		}
+	}
+	return !d->open;
+}
+
+#endif

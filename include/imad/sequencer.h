@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one place where records get their order: a thread that takes measurements
+ * in turn, drops duplicates, appends to the list, then extends the TPM, then says
+ * that it is done. Nothing is ever extended that is not in the list before.
+ * It owns the store, the TPM and the software PCRs.
+ */
+#ifndef IMAD_SEQUENCER_H
+#define IMAD_SEQUENCER_H
+
+#include <imad/abi.h>
+#include <imad/store.h>
+#include <imad/tpm.h>
+
+/* How a record came to be; told beside it in record_info, not in it. */
+#define MEASURE_KINDS(X)                                                             \
+	X(GATE, "gate")	      /* the gate held the use until the record was extended */ \
+	X(LATE, "late")	      /* hashed before or while used, recorded after */         \
+	X(START, "start")     /* already running, mapped or open when imad started */  \
+	X(IMPORT, "import")   /* the kernel's own boot_aggregate */                    \
+	X(IMAD, "imad")	      /* imad's own: boot_aggregate, its policy */             \
+	X(VIOLATION, "violation")
+#define MEASURE_KIND_ENUM(name, text) MEASURE_##name,
+enum measure_kind { MEASURE_KINDS(MEASURE_KIND_ENUM) MEASURE_KIND_COUNT };
+
+struct measurement {
+	/* the record */
+	int pcr; /* 0..63, or -1: the configured PCR */
+	const struct template *template; /* NULL: the configured template */
+	struct digest digest;
+	struct digest digest_sha1; /* size 0 unless the template needs it */
+	const char *name;	   /* path; owned by the maker until @done */
+	const void *sig;	   /* security.ima; owned by the maker until @done */
+	size_t sig_len;
+	bool violation;
+	/* beside the record */
+	enum measure_kind kind;
+	enum imad_func func;
+	const char *cause; /* static text: "ToMToU", "open_writers"; NULL: none */
+	uint32_t pid, uid;
+	uint64_t dev, ino; /* as stat(2) has them */
+	/*
+	 * Called once, from the sequencer's thread: 0 recorded and extended (as in the kernel's
+	 * IMA a TPM that fails holds nobody up: sequencer_status.unextended), 1 duplicate, < 0 not
+	 * recorded.
+	 */
+	void (*done)(struct measurement *m, int r);
+	void *owner;
+	struct measurement *next; /* the sequencer's */
+};
+
+struct sequencer_config {
+	const char *rundir;
+	const char *tcti;	/* NULL or "none": no TPM, software banks sha1 and sha256 */
+	unsigned int pcr;	/* the configured PCR */
+	const struct template *template;
+	const struct algo *hash;
+	/* Seams for tests, both paths; NULL: /sys/kernel/security, /proc/sys/kernel/random/boot_id. */
+	const char *securityfs;
+	const char *boot_id;
+};
+
+struct sequencer;
+
+/*
+ * Open list and TPM, reconcile them (reference: append, extend, release; see
+ * sequencer.c), write or import boot_aggregate if the list is new, start the
+ * thread. Errors are logged here. -EADDRINUSE: the kernel's IMA uses that PCR
+ * (the message names pcr=); -EBUSY: another imad runs; -EBADMSG: damaged list.
+ */
+int sequencer_new(const struct sequencer_config *c, struct sequencer **ret);
+
+/* Finishes what is queued, stops the thread, closes. */
+void sequencer_free(struct sequencer *s);
+
+/* Queue; @m belongs to the sequencer until @done. Never fails, never blocks on I/O. */
+void sequencer_submit(struct sequencer *s, struct measurement *m);
+
+/* Call @fn once everything submitted before is done (from the sequencer's thread). 0 or -ENOMEM. */
+int sequencer_barrier(struct sequencer *s, void (*fn)(void *arg), void *arg);
+
+struct sequencer_status {
+	uint64_t records, violations, duplicates;
+	uint64_t unextended;	/* records appended and not extended (TPM failed) */
+	uint64_t extend_errors;
+	bool tpm;		/* a TPM is in use */
+	bool in_step;		/* list and PCR agree as far as is known */
+	unsigned int pcr;
+	unsigned int n_banks;
+	const struct algo *banks[PCR_BANKS_MAX];
+	char tpm_error[128];
+	uint64_t extend_ns;	/* total time in extends */
+	uint64_t extends;
+};
+void sequencer_status(struct sequencer *s, struct sequencer_status *ret);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Templates of the measurement list: which fields a record has and how each is
+ * encoded and printed. Formats: Documentation/security/IMA-templates.rst and
+ * security/integrity/ima/ima_template{,_lib}.c. Bytes in, bytes out: nothing
+ * here hashes a file or asks the TPM.
+ */
+#ifndef IMAD_TEMPLATE_H
+#define IMAD_TEMPLATE_H
+
+#include <stdbool.h>
+
+#include <imad/algo.h>
+#include <imad/buf.h>
+
+/* A row of the template table; static, never freed. @format is its field list, "d-ng|n-ng". */
+struct template {
+	const char *name;
+	const char *format;
+};
+
+/*
+ * Template "ima" is older than the rule that a field is a u32 length and its
+ * bytes: its digest has no length, its name no NUL, and it is hashed otherwise.
+ */
+#define TEMPLATE_IMA_DIGEST 20
+#define TEMPLATE_IMA_NAME_MAX 255
+bool template_is_legacy(const struct template *t);
+
+/* By name or by an equal format string; NULL if unknown. */
+const struct template *template_find(const char *name_or_format, size_t len);
+
+/* Whether @format is a list of known fields, as a kernel booted with ima_template_fmt= writes for a name. */
+bool template_format_valid(const char *format, size_t len);
+
+/* What a record is made of. Pointers are borrowed for the call. */
+struct template_input {
+	const struct digest *digest;  /* file digest; for a violation only its algo is used */
+	const struct digest *digest_sha1; /* what template "ima" stores (field d); may be NULL otherwise */
+	const char *name;	      /* path; blanks are stored as '_' */
+	const void *sig;	      /* security.ima or security.evm; stored if type 3, 6 or 5 */
+	size_t sig_len;
+	bool violation;		      /* digest fields become zeros */
+};
+
+/*
+ * Append the template data (field 6 of a binary record, see list.h) to @out.
+ * For template "ima" that is digest and name as the binary list holds them.
+ * Returns 0, -ENOMEM, -EINVAL when the input lacks what a field needs.
+ */
+int template_encode(const struct template *t, const struct template_input *in, struct buf *out);
+
+/*
+ * Append the ASCII form of @n bytes of template data, one blank before each
+ * field, as the kernel prints it. Returns 0, -ENOMEM or -EBADMSG.
+ */
+int template_print(const struct template *t, const uint8_t *data, size_t n, struct buf *out);
+
+/* The fields of a decoded record that readers ask for; slices point into the data given. */
+struct template_fields {
+	struct digest digest; /* size 0 when the template has no digest field */
+	const char *name;     /* not NUL-terminated */
+	size_t name_len;
+	const uint8_t *sig;
+	size_t sig_len;
+};
+
+/* Returns 0 or -EBADMSG. */
+int template_decode(const struct template *t, const uint8_t *data, size_t n, struct template_fields *ret);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One TPM 2.0 through ESAPI and the TCTI loader. Blocking, one command at a time:
+ * one thread owns a struct tpm. TSS2 return codes end here; their text is in
+ * tpm_error(). Reference: TCG ESAPI 1.0, TPM 2.0 part 3.
+ */
+#ifndef IMAD_TPM_H
+#define IMAD_TPM_H
+
+#include <imad/pcr.h>
+
+struct tpm;
+
+/*
+ * Open "name:conf" ("device:/dev/tpmrm0", "swtpm:path=/abs/sock"), and ask for the
+ * allocated PCR banks. Returns 0; -ENODEV when there is no such TPM; -EIO.
+ */
+int tpm_open(const char *tcti, struct tpm **ret);
+void tpm_free(struct tpm *t);
+void tpm_freep(struct tpm **t);
+
+/* The allocated banks, in the TPM's order; a hash that the table does not know is left out and counted. */
+unsigned int tpm_banks(const struct tpm *t, const struct algo *ret[PCR_BANKS_MAX]);
+
+/*
+ * Extend @pcr with one digest a bank, all banks in one command. @d[i].algo names
+ * the bank; @n > 0. Returns 0; -EAGAIN-class answers of the TPM (RETRY, YIELDED,
+ * TESTING, NV_RATE) are retried inside up to two seconds; -EIO: the TPM refused,
+ * nothing was extended; -EREMOTEIO: the outcome is unknown (the reply was lost):
+ * the caller must tpm_reopen(), read the PCR and reconcile, never extend again blindly.
+ */
+int tpm_extend(struct tpm *t, unsigned int pcr, const struct digest *d, unsigned int n);
+
+/* Read one PCR in all allocated banks. 0, -EIO or -EREMOTEIO. */
+int tpm_pcr_read(struct tpm *t, unsigned int pcr, struct pcr_value *ret);
+
+/* Close and open again after -EREMOTEIO; banks are asked anew. 0 or negative errno. */
+int tpm_reopen(struct tpm *t);
+
+/* Text of the last TSS2 return code, "tpm:parameter(1):..."; "" if none. */
+const char *tpm_error(const struct tpm *t);
+
+#endif
