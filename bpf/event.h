@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ring buffer: what the daemon must hear of although the gate did not hold it. */
+#ifndef IMAD_BPF_EVENT_H
+#define IMAD_BPF_EVENT_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+/* Whether somebody can write, and whether a reader would call that an open_writers violation. */
+static __always_inline __u32 write_flags(struct file *file, struct inode *inode)
+{
+	if (writers_of(inode) <= 0)
+		return 0;
+	return IMAD_GEN_WRITERS | (file->f_mode & FMODE_WRITE ? 0 : IMAD_GEN_VIOLATION);
+}
+
+static __always_inline struct mnt_namespace *namespace_of(struct file *file)
+{
+	struct mount *m = (void *)file->f_path.mnt - bpf_core_field_offset(struct mount, mnt);
+	struct mnt_namespace *ns = NULL;
+
+	bpf_core_read(&ns, sizeof(ns), &m->mnt_ns);
+	return ns;
+}
+
+/* On a detached mount (NULL) or one of the kernel's own (an error pointer) nothing has a path. */
+static __always_inline __u32 name_flags(struct file *file)
+{
+	long ns = (long)namespace_of(file);
+
+	return ns == 0 || (ns < 0 && ns >= -MAX_ERRNO) ? IMAD_GEN_BARE : 0;
+}
+
+static __always_inline void fill_path(struct imad_event *e, struct file *file)
+{
+	struct dentry *dentry = file->f_path.dentry;
+	long len = bpf_d_path(&file->f_path, e->path, sizeof(e->path));
+
+	e->deleted = !dentry->d_hash.pprev;
+	e->path_len = len > 0 ? len : 0;
+	if (len <= 0) /* longer than PATH_MAX: IMA's name is the last component too */
+		bpf_probe_read_kernel_str(e->path, IMAD_NAME_MAX, dentry->d_name.name);
+}
+
+/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. */
+static __always_inline void emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+				 __u32 slots, __s32 algo, const __u8 *digest)
+{
+	struct imad_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (!e) {
+		count(lost);
+		return;
+	}
+	e->type = type;
+	e->func = func;
+	e->gen = gen;
+	e->ino = inode->i_ino;
+	e->dev = inode->i_sb->s_dev;
+	e->slots = slots;
+	e->tgid = id >> 32;
+	e->tid = (__u32)id;
+	e->uid = (__u32)bpf_get_current_uid_gid();
+	e->flags = write_flags(file, inode) | name_flags(file);
+	e->digest_algo = algo;
+	if (digest && algo >= 0)
+		__builtin_memcpy(e->digest, digest, sizeof(e->digest));
+	else
+		__builtin_memset(e->digest, 0, sizeof(e->digest));
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	fill_path(e, file);
+	count(events);
+	bpf_ringbuf_submit(e, 0);
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a use to facts, and from facts to what the rules want. */
+#ifndef IMAD_BPF_FACTS_H
+#define IMAD_BPF_FACTS_H
+
+struct walk {
+	struct imad_facts facts;
+	struct imad_decision decision;
+	__u32 base;
+};
+
+static __always_inline int has_cap(const struct cred *cred, int cap)
+{
+	__u64 caps = 0;
+
+	/* A capability counts against the initial user namespace only, as in has_capability_noaudit(). */
+	if (cred->user_ns->level != 0)
+		return 0;
+	bpf_probe_read_kernel(&caps, sizeof(caps),
+			      (const void *)cred + bpf_core_field_offset(struct cred, cap_effective));
+	return (caps >> cap) & 1;
+}
+
+/* @conds: what some rule asks for; facts that cost a call are fetched only then. */
+static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode, __u32 conds)
+{
+	const struct cred *cred = bpf_get_current_task_btf()->cred;
+	struct super_block *sb = inode->i_sb;
+
+	f->fsmagic = sb->s_magic;
+	f->uid = cred->uid.val;
+	f->euid = cred->euid.val;
+	f->suid = cred->suid.val;
+	f->gid = cred->gid.val;
+	f->egid = cred->egid.val;
+	f->sgid = cred->sgid.val;
+	f->fowner = inode->i_uid.val;
+	f->fgroup = inode->i_gid.val;
+	if (conds & IMAD_COND_EUID)
+		f->cap_setuid = has_cap(cred, CAP_SETUID);
+	if (conds & IMAD_COND_EGID)
+		f->cap_setgid = has_cap(cred, CAP_SETGID);
+	if (conds & IMAD_COND_FSUUID)
+		bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
+	if (conds & IMAD_COND_FSNAME)
+		bpf_probe_read_kernel_str(f->fsname, sizeof(f->fsname), sb->s_type->name);
+}
+
+static long walk_rule(__u32 i, struct walk *w)
+{
+	__u32 key = w->base + i;
+	struct imad_rule *r = bpf_map_lookup_elem(&rules, &key);
+
+	return !r || imad_decide(&w->decision, r, i, &w->facts);
+}
+
+/* The measure rule that @func with @mask meets; w->facts is filled. Result in w->decision. */
+static __always_inline __u32 match(struct walk *w, __u32 func, __u32 mask)
+{
+	__u32 active = control.rules;
+
+	w->decision = (struct imad_decision){ .open = IMAD_MEASURE };
+	if (!(control.funcs & (1u << func)))
+		return 0;
+	w->facts.func = func;
+	w->facts.mask = mask;
+	w->base = (active >> 16) * IMAD_RULES_MAX;
+	count(matches);
+	bpf_loop(active & 0xffff, walk_rule, w, 0);
+	return w->decision.slot_bit;
+}
+
+#endif

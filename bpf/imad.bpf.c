@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The hooks. They match the policy, know each inode's state, invalidate it when
+ * its content may change, and tell the daemon what the gate could not hold. They
+ * never wait, and with measuring only they never deny: every return here is 0.
+ *
+ *   file_open             every open: generation, wants, ToMToU      before the gate
+ *   file_post_open        since 6.9: opens that the gate will not hold  after OPEN_PERM
+ *   bprm_check_security   every file of an exec chain                after the gate
+ *   mmap_file             every mapping of a file                    after the gate
+ *   kernel_read_file      modules, firmware, kexec images            before the gate (access), after (open)
+ *   inode_setattr         truncate(2): the content changes without an open
+ *   bprm_committed_creds  the exec is over
+ *
+ * Order in every kernel: file_open -> fanotify OPEN_PERM -> ... -> fanotify
+ * ACCESS_PERM at the first read -> bprm_check_security -> mmap_file.
+ */
+#include <imad/match.h>
+#include "kernel.h"
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+#include "state.h"
+#include "facts.h"
+#include "event.h"
+
+static __always_inline bool is_regular(struct inode *inode)
+{
+	return (inode->i_mode & S_IFMT) == S_IFREG;
+}
+
+static __always_inline bool is_daemon(__u64 pid_tgid)
+{
+	return (pid_tgid >> 32) == control.tgid;
+}
+
+/*
+ * A file that overlayfs opens beneath an overlay file: the use is that of the
+ * overlay file, as in the kernel's IMA. Before 6.5 such a file shows the overlay's
+ * path with the real inode; since (62d53c4a1dfe) it sits on a private mount.
+ */
+static __always_inline bool is_overlay_backing(struct file *file, struct inode *inode)
+{
+	if (file->f_path.dentry->d_inode != inode)
+		return true;
+	return (long)namespace_of(file) == -EINVAL && !(inode->i_sb->s_flags & SB_KERNMOUNT);
+}
+
+/* Nothing that any rule can ask for is left. */
+static __always_inline bool all_done(__u32 done)
+{
+	return done && !(control.all_slots & ~done);
+}
+
+/* Whether fanotify will still hold this file before its content is seen. */
+static __always_inline bool gate_will_hold(struct file *file, struct inode *inode, const struct imad_verdict *v)
+{
+	__u32 dev = inode->i_sb->s_dev;
+
+	if (v && (v->flags & IMAD_VERDICT_IGNORED))
+		return false;
+	if (control.hold == IMAD_HOLD_ACCESS && !(file->f_mode & FMODE_READ))
+		return false;
+	return bpf_map_lookup_elem(&gated, &dev) != NULL;
+}
+
+/* What can hold no verdict for long: content that changes without the VFS seeing a writer. */
+static __always_inline bool is_unverifiable(struct inode *inode)
+{
+	return inode->i_sb->s_iflags & SB_I_IMA_UNVERIFIABLE;
+}
+
+/* Filesystems on which no rule can measure anything: proc, sysfs, tmpfs under tcb. */
+static __always_inline bool is_skipped(struct inode *inode)
+{
+	__u64 magic = inode->i_sb->s_magic;
+
+	for (__u32 i = 0; i < IMAD_SKIP_MAX && i < control.n_skip; i++)
+		if (control.skip[i] == magic)
+			return true;
+	return false;
+}
+
+static __always_inline void writer_opened(struct file *file, struct inode *inode)
+{
+	struct imad_gen *g = gen_find(inode); /* none: no verdict can be valid, nothing to void */
+
+	if (!g)
+		return;
+	invalidate(g);
+	if (writers_of(inode) == 1)
+		__sync_fetch_and_and(&g->flags, ~IMAD_GEN_REPORTED);
+	if (!(g->flags & IMAD_GEN_TOMTOU))
+		return;
+	/* Armed again by the next measured reader, because that finds another generation. */
+	__sync_fetch_and_and(&g->flags, ~IMAD_GEN_TOMTOU);
+	if (!bpf_core_field_exists(inode->i_readcount) || inode->i_readcount.counter > 0)
+		emit(IMAD_EVENT_TOMTOU, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
+}
+
+/* The daemon's own open: tell it what this file is, and have a generation to publish a verdict for. */
+static __always_inline void answer_probe(struct file *file, struct inode *inode)
+{
+	__u32 zero = 0;
+	struct imad_probe *p = bpf_map_lookup_elem(&probe, &zero);
+
+	if (!p)
+		return;
+	__builtin_memset(p, 0, sizeof(*p));
+	fill_facts(&p->facts, inode, ~0u);
+	p->ino = inode->i_ino;
+	p->dev = inode->i_sb->s_dev;
+	p->writers = writers_of(inode) > 0;
+	bpf_probe_read_kernel_str(p->name, sizeof(p->name), file->f_path.dentry->d_name.name);
+	if (is_regular(inode))
+		gen_make(inode);
+}
+
+/* Who wants the inode measured, and whether somebody can change it meanwhile. */
+static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func)
+{
+	__u32 set = write_flags(file, inode), clear = IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION | IMAD_GEN_BARE;
+
+	if (set & IMAD_GEN_VIOLATION)
+		set |= IMAD_GEN_REPORTED;
+	if (set) /* the reader before this one may still wait for its violation */
+		clear &= ~IMAD_GEN_VIOLATION;
+	if (is_unverifiable(inode))
+		set |= IMAD_GEN_UNCACHED;
+	set |= name_flags(file);
+	g->func = func;
+	g->tgid = bpf_get_current_pid_tgid() >> 32;
+	g->uid = (__u32)bpf_get_current_uid_gid();
+	__sync_fetch_and_and(&g->flags, ~(clear & ~set));
+	__sync_fetch_and_or(&g->flags, set);
+}
+
+/* A reader whose rule says measure, of content that is measured already. */
+static __always_inline void reader_again(struct imad_gen *g, struct file *file, struct inode *inode)
+{
+	__u32 before = __sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
+
+	if (!(write_flags(file, inode) & IMAD_GEN_VIOLATION) || (before & IMAD_GEN_REPORTED))
+		return;
+	__sync_fetch_and_or(&g->flags, IMAD_GEN_REPORTED);
+	emit(IMAD_EVENT_OPEN_WRITERS, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
+}
+
+/* Note what an open wants. @late: the gate cannot hold it, so the daemon is told now. */
+static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
+				 __u32 slots, __u32 maybe)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct imad_gen *g = gen_make(inode);
+	__u8 one = 1;
+	__u64 gen;
+
+	if (!g) { /* no memory: only the event is left */
+		if (slots)
+			emit(IMAD_EVENT_LATE, file, inode, 0, func, slots, -1, NULL);
+		return;
+	}
+	/* The generation first, then the writers: a writer that enters between them is seen. */
+	gen = gen_for_want(g, v, inode);
+	note_user(g, file, inode, func);
+	if (maybe)
+		add_want(&g->maybe, gen, maybe, v);
+	if (!slots)
+		return;
+	count(wants);
+	if (func == IMAD_FILE_CHECK)
+		__sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
+	add_want(&g->want, gen, slots, v);
+	if (gate_will_hold(file, inode, v))
+		return;
+	if (control.post_open && func == IMAD_FILE_CHECK && (file->f_mode & FMODE_READ)) {
+		bpf_map_update_elem(&late_opens, &tid, &one, BPF_ANY);
+		__sync_fetch_and_add(&n_late_opens, 1);
+		return;
+	}
+	count(late);
+	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
+}
+
+static __always_inline __u32 open_mask(fmode_t mode, __u32 flags)
+{
+	__u32 mask = 0;
+
+	if (flags & FMODE_EXEC_FLAG)
+		return IMAD_MAY_EXEC;
+	if (mode & FMODE_READ)
+		mask |= IMAD_MAY_READ;
+	if ((mode & FMODE_WRITE) || (flags & O_TRUNC))
+		mask |= IMAD_MAY_WRITE;
+	if (flags & O_APPEND)
+		mask |= IMAD_MAY_APPEND;
+	return mask;
+}
+
+/*
+ * For whom "no FILE_CHECK rule matches this inode" can be remembered: a user whose
+ * three ids are one, while no rule asks for groups or for who owns the file.
+ */
+static __always_inline __u64 quiet_key(void)
+{
+	const struct cred *cred = bpf_get_current_task_btf()->cred;
+	__u32 uid = cred->uid.val;
+
+	if (control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_FOWNER | IMAD_COND_FGROUP))
+		return 0;
+	if (cred->euid.val != uid || cred->suid.val != uid)
+		return 0;
+	return (__u64)control.epoch << 32 | uid;
+}
+
+/* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
+static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u32 mask, __u32 done)
+{
+	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0, unmatched = 0;
+	bool exec = file->f_flags & FMODE_EXEC_FLAG;
+	struct inode *inode = file->f_inode;
+	struct walk w = {};
+
+	if (g && quiet && g->quiet == quiet && (all_done(done) || v))
+		return 0;
+	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+		return 0;
+	count(opens);
+
+	fill_facts(&w.facts, inode, control.conds);
+	slots = match(&w, func, mask);
+	if (slots && (w.decision.pcr_slots & done)) {
+		if (g)
+			reader_again(g, file, inode);
+		slots = 0;
+	} else if (!slots) {
+		unmatched = quiet;
+	}
+	if (!slots && exec && !bpf_map_lookup_elem(&in_elf_exec, &tid)) {
+		slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
+		if (slots && (w.decision.pcr_slots & done))
+			slots = 0;
+		func = IMAD_BPRM_CHECK;
+	}
+	if (!slots && (file->f_mode & FMODE_READ)) {
+		maybe = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC);
+		if (maybe && (w.decision.pcr_slots & done))
+			maybe = 0;
+	}
+	if (slots || maybe)
+		want(file, inode, v, func, slots, maybe);
+	if (unmatched) {
+		g = gen_find(inode); /* want() may have made it */
+		if (g)
+			g->quiet = unmatched;
+	}
+	return 0;
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(imad_file_open, struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	struct imad_verdict *v;
+	__u32 flags, mask, done;
+	struct imad_gen *g;
+	int writers;
+
+	if (control.probe_tid && control.probe_tid == (__u32)bpf_get_current_pid_tgid()) {
+		if (!is_overlay_backing(file, inode))
+			answer_probe(file, inode);
+		return 0;
+	}
+	if (!control.active || !is_regular(inode))
+		return 0;
+	flags = file->f_flags;
+	if (file->f_mode & FMODE_WRITE)
+		writer_opened(file, inode);
+
+	mask = open_mask(file->f_mode, flags);
+	if (!(mask & (control.masks | IMAD_MAY_READ | IMAD_MAY_EXEC)))
+		return 0; /* only written, and no rule asks for that */
+
+	g = gen_find(inode);
+	writers = writers_of(inode);
+	if (g && writers <= 0 && g->settled == settled_key(control.epoch, g->gen))
+		return 0;
+	v = g ? verdict_find(inode) : NULL;
+	done = done_slots(g, v, writers);
+	if (v && all_done(done) && writers <= 0 && (g->flags & IMAD_GEN_TOMTOU)) {
+		g->settled = settled_key(v->epoch, v->gen); /* void if the generation has moved meanwhile */
+		return 0;
+	}
+	if (all_done(done) && (flags & FMODE_EXEC_FLAG))
+		return 0;
+	return match_open(file, g, v ? v : verdict_find(inode), mask, done);
+}
+
+/*
+ * A use after the gate: what is wanted and not done by now was not held. The kernel
+ * hashes the file here and now where it can and hashes as the list does; the record
+ * follows.
+ */
+static __always_inline void use(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 func,
+				__u32 slots)
+{
+	__u8 digest[IMAD_EVENT_DIGEST_MAX] = {};
+	struct imad_gen *g = gen_make(inode);
+	__u64 gen = 0;
+	long algo;
+
+	if (g) {
+		gen = gen_for_want(g, v, inode);
+		add_want(&g->want, gen, slots, v);
+		note_user(g, file, inode, func);
+	}
+	count(late);
+	algo = bpf_ima_file_hash(file, digest, sizeof(digest));
+	if (algo >= 0)
+		count(kernel_hashes);
+	if (algo != control.hash)
+		algo = -1;
+	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, algo, digest);
+}
+
+/*
+ * The file can be read now, and nobody has its descriptor yet: an open that policy
+ * wants, and that an ignore mark hides from the gate, is hashed by the kernel here.
+ */
+SEC("?lsm.s/file_post_open")
+int BPF_PROG(imad_file_post_open, struct file *file, int mask)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots;
+	struct inode *inode = file->f_inode;
+	struct imad_verdict *v;
+	struct imad_gen *g;
+
+	if (!n_late_opens || bpf_map_delete_elem(&late_opens, &tid))
+		return 0;
+	__sync_fetch_and_sub(&n_late_opens, 1);
+	g = gen_find(inode);
+	v = verdict_find(inode);
+	slots = g ? imad_pending(g->want, v, control.epoch) : 0;
+	if (slots) /* an open that failed before it came here leaves its mark to the thread's next one */
+		use(file, inode, v, IMAD_FILE_CHECK, slots);
+	return 0;
+}
+
+SEC("lsm.s/bprm_check_security")
+int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots, done;
+	struct file *file = bprm->file;
+	struct inode *inode = file->f_inode;
+	struct imad_verdict *v;
+	struct walk w = {};
+	__u8 one = 1;
+
+	if (!control.active)
+		return 0;
+	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F')
+		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
+	v = verdict_find(inode);
+	done = done_slots(gen_find(inode), v, writers_of(inode));
+	if (all_done(done) || is_skipped(inode))
+		return 0;
+	fill_facts(&w.facts, inode, control.conds);
+	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
+	if (slots && !(w.decision.pcr_slots & done))
+		use(file, inode, v, IMAD_BPRM_CHECK, slots);
+	return 0;
+}
+
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(imad_bprm_committed, struct linux_binprm *bprm)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&in_elf_exec, &tid);
+	return 0;
+}
+
+SEC("lsm.s/mmap_file")
+int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags)
+{
+	struct imad_verdict *v;
+	struct walk w = {};
+	struct inode *inode;
+	__u32 slots = 0, done;
+	struct imad_gen *g;
+
+	if (!file || !control.active || is_daemon(bpf_get_current_pid_tgid()))
+		return 0;
+	inode = file->f_inode;
+	if (!is_regular(inode))
+		return 0;
+	g = gen_find(inode);
+	/* The mapping keeps the real file open, not the overlay's: stores through it are seen nowhere. */
+	if (g && (prot & PROT_WRITE) && (flags & MAP_SHARED) && inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC) {
+		__sync_fetch_and_or(&g->flags, IMAD_GEN_UNCACHED);
+		invalidate(g);
+	}
+	v = verdict_find(inode);
+	done = done_slots(g, v, writers_of(inode));
+	if (all_done(done) || is_skipped(inode))
+		return 0;
+	if (prot & PROT_EXEC) {
+		fill_facts(&w.facts, inode, control.conds);
+		slots = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC);
+		if (slots && !(w.decision.pcr_slots & done))
+			use(file, inode, v, IMAD_MMAP_CHECK, slots);
+		return 0;
+	}
+	/* Content mapped before it was ever read: what the open wanted was not held yet. */
+	if (g && control.hold == IMAD_HOLD_ACCESS && imad_pending(g->want, v, control.epoch))
+		use(file, inode, v, IMAD_FILE_CHECK, IMAD_WANT_SLOTS(g->want));
+	return 0;
+}
+
+static __always_inline __u32 read_func(__u32 id)
+{
+	switch (id) {
+	case READING_FIRMWARE:
+		return IMAD_FIRMWARE_CHECK;
+	case READING_MODULE:
+		return IMAD_MODULE_CHECK;
+	case READING_KEXEC_IMAGE:
+		return IMAD_KEXEC_KERNEL_CHECK;
+	case READING_KEXEC_INITRAMFS:
+		return IMAD_KEXEC_INITRAMFS_CHECK;
+	case READING_POLICY:
+		return IMAD_POLICY_CHECK;
+	default:
+		return IMAD_FILE_CHECK;
+	}
+}
+
+SEC("lsm.s/kernel_read_file")
+int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool contents)
+{
+	struct imad_verdict *v;
+	struct walk w = {};
+	struct inode *inode;
+	__u32 func, slots, done;
+
+	if (!file || !control.active)
+		return 0;
+	inode = file->f_inode;
+	v = verdict_find(inode);
+	done = done_slots(gen_find(inode), v, writers_of(inode));
+	if (all_done(done))
+		return 0;
+	func = read_func(read_id);
+	fill_facts(&w.facts, inode, control.conds);
+	slots = match(&w, func, IMAD_MAY_READ);
+	if (!slots || (w.decision.pcr_slots & done))
+		return 0;
+	if (control.hold == IMAD_HOLD_ACCESS) /* the kernel reads next, and that the gate holds */
+		want(file, inode, v, func, slots, 0);
+	else
+		use(file, inode, v, func, slots);
+	return 0;
+}
+
+static __always_inline void size_changes(struct dentry *dentry, struct iattr *attr)
+{
+	struct imad_gen *g;
+
+	if (!(attr->ia_valid & ATTR_SIZE) || !dentry->d_inode)
+		return;
+	g = gen_find(dentry->d_inode);
+	if (g)
+		invalidate(g);
+}
+
+/* inode_setattr(dentry, attr) up to 6.8. */
+SEC("lsm/inode_setattr")
+int BPF_PROG(imad_setattr2, struct dentry *dentry, struct iattr *attr)
+{
+	size_changes(dentry, attr);
+	return 0;
+}
+
+/* inode_setattr(idmap, dentry, attr) since 6.9 (314a8dc728d0); the daemon loads the one that fits. */
+SEC("lsm/inode_setattr")
+int BPF_PROG(imad_setattr3, void *idmap, struct dentry *dentry, struct iattr *attr)
+{
+	size_changes(dentry, attr);
+	return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What imad reads in the kernel, and nothing else: types cut down to the fields
+ * used. preserve_access_index makes every access a CO-RE relocation against the
+ * running kernel's BTF, so neither the field order here nor the build host's
+ * kernel matters. Where releases differ the reason stands beside the field.
+ */
+#ifndef IMAD_BPF_KERNEL_H
+#define IMAD_BPF_KERNEL_H
+
+#include <linux/types.h>
+
+typedef __u16 umode_t;
+typedef __u32 fmode_t;
+
+/* Values that BTF does not carry. */
+#define S_IFMT 00170000
+#define S_IFREG 0100000
+#define FMODE_READ 0x1
+#define FMODE_WRITE 0x2
+#define FMODE_EXEC_FLAG 0x20 /* __FMODE_EXEC in f_flags: open_exec() and execve() */
+#define O_ACCMODE 00000003
+#define O_TRUNC 00001000
+#define O_APPEND 00002000
+#define PROT_WRITE 0x2
+#define PROT_EXEC 0x4
+#define MAP_SHARED 0x1
+#define ATTR_SIZE (1 << 3)
+#define SB_KERNMOUNT (1 << 22)
+#define SB_I_IMA_UNVERIFIABLE 0x60 /* SB_I_IMA_UNVERIFIABLE_SIGNATURE | SB_I_UNTRUSTED_MOUNTER */
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define CAP_SETGID 6
+#define CAP_SETUID 7
+#define EINVAL 22
+#define MAX_ERRNO 4095
+
+/* enum kernel_read_file_id (include/linux/kernel_read_file.h) */
+#define READING_FIRMWARE 1
+#define READING_MODULE 2
+#define READING_KEXEC_IMAGE 3
+#define READING_KEXEC_INITRAMFS 4
+#define READING_POLICY 5
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+typedef struct {
+	__u32 val;
+} kgid_t;
+
+/* Two u32 before 6.3, one u64 since (f122a08b197d): eight bytes either way, low word first. */
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+
+typedef struct {
+	__u8 b[16];
+} uuid_t;
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct user_namespace {
+	int level;
+};
+
+struct cred {
+	kuid_t uid, suid, euid;
+	kgid_t gid, sgid, egid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+
+struct task_struct {
+	int pid, tgid;
+	const struct cred *cred;
+};
+
+struct file_system_type {
+	const char *name;
+};
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_flags;
+	unsigned long s_iflags;
+	unsigned long s_magic;
+	struct file_system_type *s_type;
+	uuid_t s_uuid;
+};
+
+struct inode {
+	umode_t i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	atomic_t i_writecount;
+	atomic_t i_readcount; /* CONFIG_IMA or CONFIG_FILE_LOCKING */
+};
+
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash; /* pprev is NULL: unlinked */
+	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mnt_namespace;
+
+struct mount {
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	fmode_t f_mode;
+	unsigned int f_flags;
+	struct path f_path;
+	struct inode *f_inode;
+};
+
+struct linux_binprm {
+	struct file *file;
+	char buf[256];
+};
+
+struct iattr {
+	unsigned int ia_valid;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps and what is known of an inode: its generation (moved here and nowhere
+ * else) and the daemon's verdict. Two maps, because an update from user space
+ * replaces the whole element: a lost invalidation would be a hole.
+ */
+#ifndef IMAD_BPF_STATE_H
+#define IMAD_BPF_STATE_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_INODE_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct imad_gen);
+} generations SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_INODE_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct imad_verdict);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * IMAD_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct imad_rule);
+} rules SEC(".maps");
+
+/* Superblocks that carry a fanotify mark, by s_dev. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} gated SEC(".maps");
+
+/* Threads that are inside an exec whose file is an ELF object: their next open for exec is ld.so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+} in_elf_exec SEC(".maps");
+
+/* Threads whose open is wanted and will not be held: file_post_open hashes for them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+} late_opens SEC(".maps");
+
+__u32 n_late_opens; /* about how many there are: the usual open need not ask the map */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct imad_counters);
+} counters SEC(".maps");
+
+/* About the file that the daemon's probing thread opened last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct imad_probe);
+} probe SEC(".maps");
+
+struct imad_control control = {};
+
+#define count(field)                                                                  \
+	do {                                                                          \
+		__u32 _zero = 0;                                                      \
+		struct imad_counters *_c = bpf_map_lookup_elem(&counters, &_zero);    \
+		if (_c)                                                               \
+			_c->field++;                                                  \
+	} while (0)
+
+static __always_inline struct imad_gen *gen_find(struct inode *inode)
+{
+	return bpf_inode_storage_get(&generations, inode, 0, 0);
+}
+
+static __always_inline struct imad_gen *gen_make(struct inode *inode)
+{
+	return bpf_inode_storage_get(&generations, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline struct imad_verdict *verdict_find(struct inode *inode)
+{
+	return bpf_inode_storage_get(&verdicts, inode, 0, 0);
+}
+
+static __always_inline int writers_of(struct inode *inode)
+{
+	return inode->i_writecount.counter;
+}
+
+/* Slots of this inode that are done; 0 when anything is unknown. */
+static __always_inline __u32 done_slots(const struct imad_gen *g, const struct imad_verdict *v, int writers)
+{
+	if (!g || !v)
+		return 0;
+	return imad_done(g, v, control.epoch, writers);
+}
+
+/*
+ * Note @slots as wanted at generation @gen, and keep what an older want still waits
+ * for. Contended for ever: give up, the use hooks catch it.
+ */
+static __always_inline void add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
+{
+	for (int i = 0; i < 8; i++) {
+		__u64 old = *word;
+		__u64 new = IMAD_WANT(gen, slots | imad_pending(old, v, control.epoch));
+
+		if (IMAD_WANT_GEN(old) == (__u32)gen)
+			new |= old;
+		if (new == old || __sync_val_compare_and_swap(word, old, new) == old)
+			return;
+	}
+}
+
+/*
+ * What BPF saw once need not be looked up again: at the same generation and epoch a
+ * verdict never has less done, so this word spares the usual open the second map.
+ */
+static __always_inline __u64 settled_key(__u32 epoch, __u64 gen)
+{
+	return (__u64)epoch << 32 | (__u32)gen;
+}
+
+/* The content may change from now on: every verdict about the old generation is void. */
+static __always_inline void invalidate(struct imad_gen *g)
+{
+	__sync_fetch_and_add(&g->gen, 1);
+	g->quiet = 0;
+	count(invalidations);
+}
+
+/*
+ * The generation that a new want is about. What was measured while somebody could
+ * write is void for good once nobody can: that ends its generation too.
+ */
+static __always_inline __u64 gen_for_want(struct imad_gen *g, const struct imad_verdict *v, struct inode *inode)
+{
+	__u64 gen = *(volatile __u64 *)&g->gen;
+
+	if (!v || v->gen != gen || !(v->flags & IMAD_VERDICT_PROVISIONAL) || writers_of(inode) > 0)
+		return gen;
+	invalidate(g);
+	return *(volatile __u64 *)&g->gen;
+}
+
+#endif
