@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Owns the table of jobs, the workers and who waits for whom. What is done with one
+ * file is in engine_measure.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <imad/log.h>
+#include <imad/template.h>
+#include <imad/util.h>
+
+#include "engine_job.h"
+
+struct barrier {
+	uint64_t serial; /* fires when no use with this or a lower serial is left */
+	void (*fn)(void *arg);
+	void *arg;
+	struct barrier *next;
+};
+
+void engine_count(struct engine *e, uint64_t *counter)
+{
+	pthread_mutex_lock(&e->lock);
+	(*counter)++;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static struct job **bucket_of(struct engine *e, uint64_t dev, uint64_t ino)
+{
+	return &e->buckets[(ino ^ dev * 31) % JOB_BUCKETS];
+}
+
+static struct job *find_job(struct engine *e, uint64_t dev, uint64_t ino)
+{
+	struct job *j = *bucket_of(e, dev, ino);
+
+	while (j && (j->dev != dev || j->ino != ino))
+		j = j->next_in_bucket;
+	return j;
+}
+
+static void enqueue(struct engine *e, struct job *j)
+{
+	j->next_in_queue = NULL;
+	*e->queue_end = j;
+	e->queue_end = &j->next_in_queue;
+	pthread_cond_signal(&e->work);
+}
+
+static void insert_job(struct engine *e, struct job *j)
+{
+	struct job **bucket = bucket_of(e, j->dev, j->ino);
+
+	j->next_in_bucket = *bucket;
+	*bucket = j;
+	enqueue(e, j);
+}
+
+/* Never two jobs of one inode at once: the same use seen from two sides would be told twice. */
+static void start_or_follow(struct engine *e, struct job *j, struct job *present)
+{
+	if (!present) {
+		insert_job(e, j);
+		return;
+	}
+	j->next_in_queue = present->followers;
+	present->followers = j;
+}
+
+static void remove_from_bucket(struct engine *e, struct job *j)
+{
+	struct job **p = bucket_of(e, j->dev, j->ino);
+
+	while (*p != j)
+		p = &(*p)->next_in_bucket;
+	*p = j->next_in_bucket;
+}
+
+static void note_use(struct engine *e, struct job *j)
+{
+	j->serial = ++e->serial;
+	j->older = e->newest;
+	if (e->newest)
+		e->newest->newer = j;
+	else
+		e->oldest = j;
+	e->newest = j;
+}
+
+/* Take the barriers off that no older use keeps up any more; the caller fires them unlocked. */
+static struct barrier *forget_use(struct engine *e, struct job *j)
+{
+	struct barrier **p = &e->barriers, *due = NULL;
+
+	*(j->older ? &j->older->newer : &e->oldest) = j->newer;
+	*(j->newer ? &j->newer->older : &e->newest) = j->older;
+	while (*p) {
+		struct barrier *b = *p;
+
+		if (e->oldest && e->oldest->serial <= b->serial) {
+			p = &b->next;
+			continue;
+		}
+		*p = b->next;
+		b->next = due;
+		due = b;
+	}
+	return due;
+}
+
+static void fire(struct barrier *due)
+{
+	while (due) {
+		struct barrier *b = due;
+
+		due = b->next;
+		b->fn(b->arg);
+		free(b);
+	}
+}
+
+static struct job *job_new(struct engine *e, int fd)
+{
+	struct job *j = calloc(1, sizeof(*j));
+	struct stat st = { 0 };
+
+	if (!j)
+		return NULL;
+	j->engine = e;
+	j->fd = fd;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		j->dev = st.st_dev;
+		j->ino = st.st_ino;
+	}
+	return j;
+}
+
+static void job_free(struct job *j)
+{
+	if (j->own_fd && j->fd >= 0)
+		close(j->fd);
+	free(j->content.name);
+	free(j->content.sig);
+	free(j->measurements);
+	free(j);
+}
+
+static void release_holds(struct engine *e, struct hold *holds)
+{
+	while (holds) {
+		struct hold *h = holds;
+
+		holds = e->ops.next_hold(h);
+		e->ops.release(e->ops.arg, h);
+	}
+}
+
+void engine_hold(struct engine *e, struct hold *h)
+{
+	int fd = e->ops.hold_fd(h);
+	struct imad_verdict v;
+	bool has_gen, maybe;
+	struct imad_gen g;
+	struct job *j, *present;
+
+	if (e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) < 0) {
+		release_holds(e, h);
+		return;
+	}
+	/* A text file that some rule would want if it were a library: told here if that takes no waiting. */
+	if (!engine_pending(e, &g, &v, &maybe) && (!maybe || e->ops.is_elf(e->ops.arg, fd, false) == 0)) {
+		bool marked = (v.flags & IMAD_VERDICT_IGNORED) && v.gen == g.gen;
+
+		engine_count(e, &e->counters.passed);
+		/* Marked, and an event all the same: an ordinary mark does not hold on a file with writers. */
+		engine_settle(e, fd, &g, v, marked || (v.flags & IMAD_VERDICT_PROVISIONAL));
+		release_holds(e, h);
+		return;
+	}
+	j = job_new(e, fd);
+	if (!j) {
+		release_holds(e, h);
+		return;
+	}
+	j->holds = h;
+	pthread_mutex_lock(&e->lock);
+	present = find_job(e, j->dev, j->ino);
+	e->counters.held++;
+	if (present && present->holds && !present->closed) { /* one hash, however many wait */
+		e->ops.chain_hold(h, present->holds);
+		present->holds = h;
+	} else {
+		e->jobs++;
+		start_or_follow(e, j, present);
+		j = NULL;
+	}
+	pthread_mutex_unlock(&e->lock);
+	free(j);
+}
+
+int engine_use(struct engine *e, const struct engine_use *use)
+{
+	struct job *j = job_new(e, use->fd), *present;
+
+	bool named = use->fd < 0 && use->name;
+
+	if (j && named)
+		j->content.name = strdup(use->name);
+	if (!j || (named && !j->content.name)) {
+		if (j)
+			free(j);
+		if (use->fd >= 0)
+			close(use->fd);
+		return -ENOMEM;
+	}
+	j->own_fd = true;
+	j->is_use = true;
+	j->use = *use;
+	if (use->digest) {
+		j->use_digest = *use->digest;
+		j->use.digest = &j->use_digest;
+	}
+	pthread_mutex_lock(&e->lock);
+	e->jobs++;
+	note_use(e, j);
+	if (use->kind == MEASURE_START)
+		e->counters.started++;
+	else
+		e->counters.late++;
+	present = use->fd >= 0 ? find_job(e, j->dev, j->ino) : NULL;
+	start_or_follow(e, j, present);
+	pthread_mutex_unlock(&e->lock);
+	return 0;
+}
+
+/* Late uses that waited for a job: the first becomes a job, the others wait for it. */
+static void start_followers(struct engine *e, struct job *followers)
+{
+	struct job *first = followers;
+
+	if (!first)
+		return;
+	first->followers = first->next_in_queue;
+	insert_job(e, first);
+}
+
+bool job_close(struct job *j)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&j->engine->lock);
+	waiting = j->holds && !j->closed;
+	j->closed = true;
+	pthread_mutex_unlock(&j->engine->lock);
+	return waiting;
+}
+
+void job_finish(struct job *j, bool again)
+{
+	struct engine *e = j->engine;
+	struct barrier *due = NULL;
+
+	pthread_mutex_lock(&e->lock);
+	if (again) {
+		e->counters.restarts++;
+		enqueue(e, j);
+		pthread_mutex_unlock(&e->lock);
+		return;
+	}
+	remove_from_bucket(e, j);
+	start_followers(e, j->followers);
+	if (j->is_use)
+		due = forget_use(e, j);
+	pthread_mutex_unlock(&e->lock);
+
+	release_holds(e, j->holds);
+	job_free(j); /* before the barrier: who waited for it must not meet us as a reader of the file */
+	fire(due);
+
+	pthread_mutex_lock(&e->lock);
+	if (--e->jobs == 0)
+		pthread_cond_broadcast(&e->idle);
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void *run_worker(void *arg)
+{
+	struct engine *e = arg;
+	void *scratch = NULL;
+	struct job *j;
+
+	pthread_setname_np(pthread_self(), "hash");
+	for (;;) {
+		pthread_mutex_lock(&e->lock);
+		while (!e->queue && !e->stopping)
+			pthread_cond_wait(&e->work, &e->lock);
+		j = e->queue;
+		if (j && !(e->queue = j->next_in_queue))
+			e->queue_end = &e->queue;
+		pthread_mutex_unlock(&e->lock);
+		if (!j)
+			break;
+		if (!scratch)
+			scratch = e->ops.scratch_new(e->ops.arg);
+		job_run(j, scratch);
+	}
+	e->ops.scratch_free(e->ops.arg, scratch);
+	return NULL;
+}
+
+int engine_new(const struct engine_config *c, const struct engine_ops *ops, struct engine **ret)
+{
+	struct engine *e = calloc(1, sizeof(*e) + c->workers * sizeof(e->threads[0]));
+	int r = 0;
+
+	if (!e)
+		return -ENOMEM;
+	e->config = *c;
+	e->ops = *ops;
+	e->queue_end = &e->queue;
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_init(&e->settle, NULL);
+	pthread_cond_init(&e->work, NULL);
+	pthread_cond_init(&e->idle, NULL);
+	while (e->n_threads < c->workers && r == 0) {
+		r = -pthread_create(&e->threads[e->n_threads], NULL, run_worker, e);
+		if (r == 0)
+			e->n_threads++;
+	}
+	if (r < 0) {
+		engine_free(e);
+		return r;
+	}
+	*ret = e;
+	return 0;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	pthread_mutex_lock(&e->lock);
+	while (e->jobs)
+		pthread_cond_wait(&e->idle, &e->lock);
+	e->stopping = true;
+	pthread_cond_broadcast(&e->work);
+	pthread_mutex_unlock(&e->lock);
+	for (unsigned int i = 0; i < e->n_threads; i++)
+		pthread_join(e->threads[i], NULL);
+	pthread_mutex_destroy(&e->lock);
+	pthread_mutex_destroy(&e->settle);
+	pthread_cond_destroy(&e->work);
+	pthread_cond_destroy(&e->idle);
+	free(e);
+}
+
+void engine_set_policy(struct engine *e, const struct policy *p)
+{
+	pthread_mutex_lock(&e->lock);
+	memcpy(e->slots, p->slots, sizeof(e->slots));
+	e->want_sha1 = template_is_legacy(e->config.template);
+	for (unsigned int i = 0; i < p->n_slots; i++)
+		if (p->slots[i].template && template_is_legacy(template_find(p->slots[i].template, strlen(p->slots[i].template))))
+			e->want_sha1 = true;
+	pthread_mutex_unlock(&e->lock);
+}
+
+int engine_barrier(struct engine *e, void (*fn)(void *arg), void *arg)
+{
+	struct barrier *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -ENOMEM;
+	*b = (struct barrier){ .fn = fn, .arg = arg };
+	pthread_mutex_lock(&e->lock);
+	b->serial = e->serial;
+	if (e->oldest) {
+		b->next = e->barriers;
+		e->barriers = b;
+		b = NULL;
+	}
+	pthread_mutex_unlock(&e->lock);
+	fire(b);
+	return 0;
+}
+
+/* Returns how many of the job's waiters got their answer from the deadline. */
+static unsigned int answer_overdue(struct job *j, uint64_t now_ns)
+{
+	struct engine *e = j->engine;
+	unsigned int n = 0;
+
+	for (struct hold *h = j->holds; h; h = e->ops.next_hold(h)) {
+		if (now_ns < e->ops.hold_since(h) + e->config.deadline_ms * 1000000ull ||
+		    !e->ops.answer(e->ops.arg, h, e->config.allow_on_timeout))
+			continue;
+		j->timed_out = true;
+		e->ops.on_timeout(e->ops.arg);
+		n++;
+	}
+	return n;
+}
+
+void engine_tick(struct engine *e, uint64_t now_ns)
+{
+	unsigned int late = 0;
+
+	pthread_mutex_lock(&e->lock);
+	for (unsigned int i = 0; e->jobs && i < JOB_BUCKETS; i++)
+		for (struct job *j = e->buckets[i]; j; j = j->next_in_bucket) {
+			late += answer_overdue(j, now_ns);
+			for (struct job *f = j->followers; f; f = f->next_in_queue)
+				late += answer_overdue(f, now_ns);
+		}
+	pthread_mutex_unlock(&e->lock);
+	if (late)
+		log_msg(LOG_WARNING, "%u held uses answered by the deadline of %u ms", late, e->config.deadline_ms);
+}
+
+void engine_counters(struct engine *e, struct engine_counters *ret)
+{
+	pthread_mutex_lock(&e->lock);
+	*ret = e->counters;
+	pthread_mutex_unlock(&e->lock);
+}

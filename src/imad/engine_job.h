@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to the engine room: one job is one inode being measured, with all who wait for it. */
+#ifndef IMAD_ENGINE_JOB_H
+#define IMAD_ENGINE_JOB_H
+
+#include <pthread.h>
+
+#include <imad/engine.h>
+
+#define JOB_BUCKETS 1024
+
+struct job {
+	struct engine *engine;
+	struct job *next_in_bucket, *next_in_queue;
+	struct job *older, *newer; /* uses that nobody waits for, in order of arrival */
+	struct job *followers;	   /* of the same inode, started when this one is over; through next_in_queue */
+	uint64_t dev, ino, serial;
+
+	struct hold *holds; /* who waits; empty for a use that nobody waits for */
+	int fd;		    /* the file: the first hold's, or our own */
+	bool own_fd, is_use, timed_out;
+	bool closed;	    /* nobody joins the waiters any more */
+	struct engine_use use; /* valid if is_use; use.digest points to use_digest */
+	struct digest use_digest;
+
+	/* What the present round works on. */
+	struct imad_gen gen;
+	struct imad_verdict verdict; /* as found */
+	bool has_gen, provisional, unrecorded;
+	uint32_t slots, func, epoch;
+	struct engine_content content;
+	struct measurement *measurements;
+	unsigned int n_measurements, left;
+};
+
+struct engine {
+	struct engine_config config;
+	struct engine_ops ops;
+	pthread_mutex_t lock; /* all below but @settle; never held over an op that can block */
+	pthread_cond_t work, idle;
+	pthread_mutex_t settle; /* a verdict and the mark that it tells of change together; not under @lock */
+	struct job *buckets[JOB_BUCKETS];
+	struct job *queue, **queue_end;
+	struct job *oldest, *newest; /* uses that nobody waits for */
+	struct barrier *barriers;
+	uint64_t serial;
+	unsigned int jobs; /* alive */
+	bool stopping;
+	struct policy_slot slots[IMAD_SLOTS_MAX];
+	bool want_sha1; /* some record is of template "ima", which stores SHA-1 whatever the hash */
+	struct engine_counters counters;
+	unsigned int n_threads;
+	pthread_t threads[];
+};
+
+/* engine_measure.c: one round of a job, from a worker; ends in job_finish() from whatever thread. */
+void job_run(struct job *j, void *scratch);
+/* Set or take back the ignore mark after @v was decided; publishes @v. Calls only ops. */
+void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive);
+/* What a held use of an inode in this state still wants; *@maybe: only if it is an ELF object. */
+uint32_t engine_pending(struct engine *e, const struct imad_gen *g, const struct imad_verdict *v, bool *maybe);
+
+/*
+ * engine.c: at the end of a round let nobody join any more. True if the state must be
+ * looked at: somebody waits who may have come after this round's look at it. In the
+ * round after that nobody can have, so a job has two rounds at most.
+ */
+bool job_close(struct job *j);
+/* The job is over, or with @again has its second round. */
+void job_finish(struct job *j, bool again);
+void engine_count(struct engine *e, uint64_t *counter);
+
+#endif

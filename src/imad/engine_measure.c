@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One round of one job: state -> content -> records -> publish. Runs in a worker up
+ * to the records, and from there in the sequencer's thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <imad/log.h>
+#include <imad/template.h>
+#include <imad/util.h>
+
+#include "engine_job.h"
+
+uint32_t engine_pending(struct engine *e, const struct imad_gen *g, const struct imad_verdict *v, bool *maybe)
+{
+	uint32_t epoch = e->ops.epoch(e->ops.arg);
+
+	*maybe = imad_pending(g->maybe, v, epoch) != 0;
+	return imad_pending(g->want, v, epoch);
+}
+
+static void settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive)
+{
+	struct engine_ops *ops = &e->ops;
+	struct imad_verdict unused;
+	struct imad_gen now;
+	bool has_gen;
+
+	/* An old verdict says nothing about this generation but what is still true: that nothing is done. */
+	if (v.gen != g->gen || v.epoch != ops->epoch(ops->arg)) {
+		v.gen = g->gen;
+		v.epoch = ops->epoch(ops->arg);
+		v.done = 0;
+		v.flags = 0;
+	}
+	v.flags &= ~IMAD_VERDICT_IGNORED;
+	/* On opens a surviving mark would hide the next reader for good: files with writers stay gated. */
+	if ((g->flags & IMAD_GEN_UNCACHED) || (survive && !e->config.hold_access)) {
+		ops->regard(ops->arg, fd); /* it may carry a mark of quieter times */
+		(void)ops->publish(ops->arg, fd, &v);
+		return;
+	}
+	/* The flag first: BPF must never believe in a gate that an ignore mark has shut off. */
+	v.flags |= IMAD_VERDICT_IGNORED;
+	if (ops->publish(ops->arg, fd, &v) < 0)
+		return;
+	if (ops->ignore(ops->arg, fd, survive) == 0 && ops->state(ops->arg, fd, &now, &has_gen, &unused) == 0 &&
+	    now.gen == g->gen)
+		return;
+	ops->regard(ops->arg, fd);
+	v.flags &= ~IMAD_VERDICT_IGNORED;
+	(void)ops->publish(ops->arg, fd, &v);
+}
+
+void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive)
+{
+	pthread_mutex_lock(&e->settle);
+	settle(e, fd, g, v, survive);
+	pthread_mutex_unlock(&e->settle);
+}
+
+void engine_writer_closed(struct engine *e, int fd)
+{
+	struct imad_verdict v;
+	struct imad_gen g;
+	bool has_gen;
+
+	pthread_mutex_lock(&e->settle);
+	e->ops.regard(e->ops.arg, fd);
+	if (e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) == 0 && (v.flags & IMAD_VERDICT_IGNORED)) {
+		v.flags &= ~IMAD_VERDICT_IGNORED;
+		(void)e->ops.publish(e->ops.arg, fd, &v);
+	}
+	pthread_mutex_unlock(&e->settle);
+}
+
+/* What the waiters' opens asked for; a file that can only become wanted by being mapped counts if it is ELF. */
+static void choose_held(struct job *j)
+{
+	struct engine *e = j->engine;
+	uint64_t want = j->gen.want;
+	bool maybe;
+
+	j->slots = engine_pending(e, &j->gen, &j->verdict, &maybe);
+	j->func = j->gen.func;
+	if (!j->slots && maybe && e->ops.is_elf(e->ops.arg, j->fd, true) > 0) {
+		want = j->gen.maybe;
+		j->slots = imad_pending(want, &j->verdict, j->epoch);
+		j->func = IMAD_MMAP_CHECK;
+	}
+	/* A generation that moved since the want: a writer came, and may still be there. */
+	j->provisional = (j->gen.flags & IMAD_GEN_WRITERS) || IMAD_WANT_GEN(want) != (uint32_t)j->gen.gen;
+}
+
+/* What BPF or the scan asked for, less what a verdict of that generation or a later one has. */
+static void choose_use(struct job *j)
+{
+	j->slots = imad_pending(IMAD_WANT(j->use.gen, j->use.slots), &j->verdict, j->epoch);
+	j->func = j->use.func;
+	j->provisional = (j->use.flags & IMAD_GEN_WRITERS) || j->use.gen != j->gen.gen;
+}
+
+/* Whoever came while the round ran may wait for more, or for newer content, than what was measured. */
+static void end_round(struct job *j)
+{
+	struct engine *e = j->engine;
+	struct imad_verdict v;
+	bool has_gen, maybe;
+	struct imad_gen g;
+
+	if (!job_close(j) || e->ops.state(e->ops.arg, j->fd, &g, &has_gen, &v) < 0)
+		job_finish(j, false);
+	else
+		job_finish(j, engine_pending(e, &g, &v, &maybe) != 0);
+}
+
+static void round_done(struct job *j)
+{
+	struct imad_verdict v = {
+		.gen = j->gen.gen,
+		.epoch = j->epoch,
+		.done = j->slots,
+		.flags = j->provisional ? IMAD_VERDICT_PROVISIONAL : 0,
+	};
+
+	/* What is not in the list is not done: the use goes on, as in IMA, and the next one tries again. */
+	if (j->fd < 0 || !j->has_gen || j->unrecorded) {
+		job_finish(j, false);
+		return;
+	}
+	if (j->verdict.gen == v.gen && j->verdict.epoch == v.epoch)
+		v.done |= j->verdict.done;
+	engine_settle(j->engine, j->fd, &j->gen, v, j->provisional);
+	end_round(j);
+}
+
+static void on_record(struct measurement *m, int r)
+{
+	struct job *j = m->owner;
+	bool last;
+
+	pthread_mutex_lock(&j->engine->lock);
+	if (r < 0) /* the sequencer logs it */
+		j->unrecorded = true;
+	last = --j->left == 0;
+	pthread_mutex_unlock(&j->engine->lock);
+	if (last)
+		round_done(j);
+}
+
+static void fill_measurement(struct job *j, struct measurement *m)
+{
+	bool late = j->is_use || j->timed_out;
+
+	*m = (struct measurement){
+		.pcr = -1,
+		.digest = j->content.digest,
+		.digest_sha1 = j->content.digest_sha1,
+		.name = j->content.name,
+		.sig = j->content.sig,
+		.sig_len = j->content.sig_len,
+		.kind = j->is_use ? j->use.kind : late ? MEASURE_LATE : MEASURE_GATE,
+		.func = j->func,
+		.pid = j->is_use ? j->use.pid : j->gen.tgid,
+		.uid = j->is_use ? j->use.uid : j->gen.uid,
+		.dev = j->dev,
+		.ino = j->ino,
+		.done = on_record,
+		.owner = j,
+	};
+}
+
+static void fill_violation(struct job *j, struct measurement *m, const char *cause)
+{
+	fill_measurement(j, m);
+	m->violation = true;
+	m->digest = (struct digest){ .algo = j->engine->config.hash->id, .size = j->engine->config.hash->size };
+	m->kind = MEASURE_VIOLATION;
+	m->cause = cause;
+}
+
+/* One record a slot, and before them the violation that a reader under a writer is. */
+static void submit_records(struct job *j, const char *violation, bool records)
+{
+	struct engine *e = j->engine;
+	struct measurement *m = j->measurements;
+	unsigned int n = 0;
+
+	if (violation)
+		fill_violation(j, &m[n++], violation);
+	for (uint32_t left = records ? j->slots : 0; left; left &= left - 1) {
+		unsigned int slot = __builtin_ctz(left);
+
+		fill_measurement(j, &m[n]);
+		m[n].pcr = e->slots[slot].pcr;
+		if (e->slots[slot].template)
+			m[n].template = template_find(e->slots[slot].template, strlen(e->slots[slot].template));
+		n++;
+	}
+	j->unrecorded = false;
+	j->left = n; /* before the first submit: records may be done at once */
+	for (unsigned int i = 0; i < n; i++)
+		e->ops.submit(e->ops.arg, &m[i]);
+	if (!n)
+		round_done(j);
+}
+
+static bool make_room(struct job *j)
+{
+	if (!j->measurements)
+		j->measurements = calloc(IMAD_SLOTS_MAX + 1, sizeof(*j->measurements));
+	if (!j->content.name)
+		j->content.name = calloc(1, ENGINE_NAME_MAX);
+	if (!j->content.sig)
+		j->content.sig = malloc(ENGINE_SIG_MAX);
+	return j->measurements && j->content.name && j->content.sig;
+}
+
+/* A use whose file is gone: what the kernel hashed before it is recorded, else a violation says so. */
+static void record_unreachable(struct job *j)
+{
+	j->func = j->use.func;
+	j->slots = j->use.slots;
+	if (!make_room(j)) {
+		engine_count(j->engine, &j->engine->counters.errors);
+		job_finish(j, false);
+		return;
+	}
+	if (j->use.digest)
+		j->content.digest = *j->use.digest;
+	if (j->slots)
+		engine_count(j->engine, &j->engine->counters.unreachable);
+	submit_records(j, j->use.digest ? NULL : j->use.slots ? "unreachable" : j->use.cause, j->use.digest != NULL);
+}
+
+static void keep_last_component(char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	if (slash)
+		memmove(name, slash + 1, strlen(slash));
+}
+
+void job_run(struct job *j, void *scratch)
+{
+	struct engine *e = j->engine;
+	bool reader_under_writer;
+	uint32_t flags;
+	int r;
+
+	if (j->fd < 0) {
+		record_unreachable(j);
+		return;
+	}
+	r = e->ops.state(e->ops.arg, j->fd, &j->gen, &j->has_gen, &j->verdict);
+	j->epoch = e->ops.epoch(e->ops.arg);
+	if (r == 0 && j->is_use)
+		choose_use(j);
+	else if (r == 0)
+		choose_held(j);
+	if (r == 0 && !j->slots) {
+		engine_settle(e, j->fd, &j->gen, j->verdict, j->verdict.flags & IMAD_VERDICT_PROVISIONAL);
+		end_round(j);
+		return;
+	}
+	if (r == 0 && (!scratch || !make_room(j)))
+		r = -ENOMEM;
+	if (r == 0)
+		r = e->ops.collect(e->ops.arg, scratch, j->fd, e->want_sha1,
+				   j->is_use && j->use.gen == j->gen.gen ? j->use.digest : NULL, &j->content);
+	if (r < 0) {
+		log_errno(LOG_ERR, r, "cannot measure '%s'", j->content.name ? j->content.name : "?");
+		engine_count(e, &e->counters.errors);
+		job_finish(j, false);
+		return;
+	}
+	engine_count(e, &e->counters.measured);
+	flags = j->is_use ? j->use.flags : j->gen.flags;
+	if (flags & IMAD_GEN_BARE)
+		keep_last_component(j->content.name);
+	reader_under_writer = (flags & IMAD_GEN_VIOLATION) &&
+			      (j->func == IMAD_FILE_CHECK || j->func == IMAD_MMAP_CHECK);
+	submit_records(j, reader_under_writer ? "open_writers" : NULL, true);
+}
+
+int engine_violation(struct engine *e, const char *name, const char *cause, uint32_t pid, uint32_t uid)
+{
+	struct engine_use use = {
+		.fd = -1, .kind = MEASURE_VIOLATION, .func = IMAD_FILE_CHECK, .name = name, .cause = cause, .pid = pid, .uid = uid,
+	};
+
+	return engine_use(e, &use);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What can be asked of one open descriptor. Keeps no state but a thread's hash buffers. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <imad/file.h>
+#include <imad/util.h>
+
+#define READ_SIZE (256u << 10) /* fits the second-level cache, so that hashing reads warm bytes */
+#define DELETED " (deleted)"
+#define MEMFD_PREFIX "/memfd:"
+
+/* Type byte of security.ima and security.evm (security/integrity/integrity.h). */
+enum { XATTR_DIGEST = 1, XATTR_DIGSIG = 3, XATTR_DIGEST_NG = 4, XATTR_PORTABLE = 5, XATTR_VERITY = 6 };
+
+struct file_hasher {
+	struct digest_stream *streams[32]; /* by kernel id, made at first need */
+	uint8_t buffer[READ_SIZE];
+};
+
+int file_hasher_new(struct file_hasher **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+void file_hasher_free(struct file_hasher *h)
+{
+	if (!h)
+		return;
+	for (unsigned int i = 0; i < ARRAY_SIZE(h->streams); i++)
+		digest_stream_free(h->streams[i]);
+	free(h);
+}
+
+static int begin(struct file_hasher *h, const struct algo *algo)
+{
+	int r;
+
+	if (algo->id >= ARRAY_SIZE(h->streams))
+		return -EOPNOTSUPP;
+	if (!h->streams[algo->id]) {
+		r = digest_stream_new(algo, &h->streams[algo->id]);
+		if (r < 0)
+			return r;
+	}
+	return digest_begin(h->streams[algo->id]);
+}
+
+int file_hash(struct file_hasher *h, int fd, const struct algo *const *algos, unsigned int n, struct digest *ret)
+{
+	off_t offset = 0;
+	ssize_t got;
+	int r = 0;
+
+	for (unsigned int i = 0; i < n && r == 0; i++)
+		r = begin(h, algos[i]);
+	while (r == 0 && (got = pread(fd, h->buffer, READ_SIZE, offset)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		for (unsigned int i = 0; i < n && r == 0; i++)
+			r = digest_update(h->streams[algos[i]->id], h->buffer, got);
+		offset += got;
+	}
+	for (unsigned int i = 0; i < n && r == 0; i++)
+		r = digest_end(h->streams[algos[i]->id], &ret[i]);
+	return r;
+}
+
+/* Whether the file's real name ends in " (deleted)": then the path still leads to it. */
+static bool really_named(int fd, const char *path)
+{
+	struct stat by_fd, by_path;
+
+	return fstat(fd, &by_fd) == 0 && by_fd.st_nlink > 0 && lstat(path, &by_path) == 0 &&
+	       by_fd.st_dev == by_path.st_dev && by_fd.st_ino == by_path.st_ino;
+}
+
+int file_name(int fd, char ret[FILE_NAME_MAX])
+{
+	char link[32], path[FILE_NAME_MAX];
+	const size_t suffix = strlen(DELETED);
+	const char *name = path;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	if ((size_t)n > suffix && !strcmp(path + n - suffix, DELETED) && !really_named(fd, path))
+		path[n - suffix] = '\0';
+	if (!strncmp(path, MEMFD_PREFIX, strlen(MEMFD_PREFIX)))
+		name = path + 1;
+	memcpy(ret, name, strlen(name) + 1);
+	return 0;
+}
+
+/* The algorithm that a security.ima value names, NULL if none. */
+static const struct algo *label_algo(const uint8_t *label, size_t n)
+{
+	if (n >= 2 && label[0] == XATTR_DIGEST_NG)
+		return algo_by_id(label[1]);
+	if (n >= 3 && (label[0] == XATTR_DIGSIG || label[0] == XATTR_VERITY) && label[1] >= 2)
+		return algo_by_id(label[2]);
+	if (label[0] == XATTR_DIGEST)
+		return algo_by_id(n == 17 ? ALGO_MD5 : ALGO_SHA1);
+	return NULL;
+}
+
+size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
+{
+	const struct algo *named = NULL;
+	ssize_t n = fgetxattr(fd, "security.ima", buffer, FILE_LABEL_MAX);
+
+	if (n > 0)
+		named = label_algo(buffer, n);
+	if (named && named->openssl)
+		*algo = named;
+	if (n > 0 && (buffer[0] == XATTR_DIGSIG || buffer[0] == XATTR_VERITY))
+		return n;
+	n = fgetxattr(fd, "security.evm", buffer, FILE_LABEL_MAX);
+	return n > 0 && buffer[0] == XATTR_PORTABLE ? n : 0;
+}
+
+int file_is_elf_object(int fd, bool wait)
+{
+	unsigned char header[18];
+	struct iovec iov = { .iov_base = header, .iov_len = sizeof(header) };
+	unsigned int type;
+	ssize_t n = preadv2(fd, &iov, 1, 0, wait ? 0 : RWF_NOWAIT);
+
+	if (n < 0 && !wait)
+		return -EAGAIN;
+	if (n != sizeof(header) || memcmp(header, ELFMAG, SELFMAG) != 0)
+		return 0;
+	type = header[EI_DATA] == ELFDATA2MSB ? header[16] << 8 | header[17] : header[17] << 8 | header[16];
+	return type == ET_EXEC || type == ET_DYN;
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Owns the skeleton, the ring buffer and the settings that BPF reads. libbpf's
+ * messages are kept quiet unless debugging; its error codes end here.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <imad/hooks.h>
+#include <imad/log.h>
+#include <imad/util.h>
+
+#include "imad.skel.h"
+
+struct hooks {
+	struct imad_bpf *skel;
+	struct ring_buffer *ring;
+	void (*on_event)(void *arg, const struct imad_event *e);
+	void *on_event_arg;
+	pthread_mutex_t probe_lock; /* one probing thread at a time: control.probe_tid and map "probe" */
+};
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_msg(LOG_DEBUG, "%s", line);
+	return 0;
+}
+
+static int on_ring(void *ctx, void *data, size_t size)
+{
+	struct hooks *h = ctx;
+
+	if (size >= sizeof(struct imad_event) && h->on_event)
+		h->on_event(h->on_event_arg, data);
+	return 0;
+}
+
+/* How many arguments the kernel's hook takes, < 0 if it has no such hook. */
+static int hook_arity(const struct btf *btf, const char *hook)
+{
+	char name[64];
+	const struct btf_type *t;
+	int id;
+
+	snprintf(name, sizeof(name), "bpf_lsm_%s", hook);
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	if (id < 0)
+		return id;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	return t ? btf_vlen(t) : -EINVAL;
+}
+
+/* Differing signatures and optional hooks are chosen by BTF, never by version number. */
+static int choose_programs(struct imad_bpf *skel)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int arity;
+
+	if (!btf)
+		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	arity = hook_arity(btf, "inode_setattr");
+	bpf_program__set_autoload(skel->progs.imad_setattr2, arity == 2);
+	bpf_program__set_autoload(skel->progs.imad_setattr3, arity == 3);
+	bpf_program__set_autoload(skel->progs.imad_file_post_open, hook_arity(btf, "file_post_open") == 2);
+	btf__free(btf);
+	if (arity != 2 && arity != 3)
+		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel's inode_setattr hook takes %d arguments", arity);
+	return 0;
+}
+
+/* False only if the kernel says so: without securityfs the load itself will tell. */
+static bool bpf_lsm_is_listed(char *list, size_t size)
+{
+	cleanup_close int fd = open("/sys/kernel/security/lsm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, list, size - 1);
+	char words[256], *save = NULL;
+
+	if (n < 0)
+		return true;
+	list[n] = '\0';
+	list[strcspn(list, "\n")] = '\0';
+	snprintf(words, sizeof(words), "%s", list);
+	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
+		if (!strcmp(w, "bpf"))
+			return true;
+	return false;
+}
+
+static int load(struct hooks *h)
+{
+	char list[256];
+	int r;
+
+	if (!bpf_lsm_is_listed(list, sizeof(list)))
+		return log_errno(LOG_ERR, -EOPNOTSUPP,
+				 "BPF LSM is not active: add lsm=%s,bpf to the kernel command line", list);
+	h->skel = imad_bpf__open();
+	if (!h->skel)
+		return log_errno(LOG_ERR, -errno, "cannot open the BPF object");
+	r = choose_programs(h->skel);
+	if (r < 0)
+		return r;
+	r = imad_bpf__load(h->skel);
+	if (r == -EOPNOTSUPP)
+		return log_errno(LOG_ERR, r, "BPF LSM is not active: add bpf to lsm= on the kernel command line");
+	if (r < 0)
+		return log_errno(LOG_ERR, r, "the kernel refused the BPF programs (imad needs root and BPF LSM)");
+	h->skel->bss->control.tgid = getpid();
+	h->skel->bss->control.post_open = bpf_program__autoload(h->skel->progs.imad_file_post_open);
+	r = imad_bpf__attach(h->skel);
+	if (r < 0)
+		return log_errno(LOG_ERR, r, "cannot attach the BPF programs");
+	h->ring = ring_buffer__new(bpf_map__fd(h->skel->maps.events), on_ring, h, NULL);
+	if (!h->ring)
+		return log_errno(LOG_ERR, -errno, "cannot map the ring buffer");
+	return 0;
+}
+
+int hooks_new(struct hooks **ret)
+{
+	cleanup(hooks_freep) struct hooks *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	pthread_mutex_init(&h->probe_lock, NULL);
+	libbpf_set_print(print_libbpf);
+	r = load(h);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(h);
+	return 0;
+}
+
+void hooks_free(struct hooks *h)
+{
+	if (!h)
+		return;
+	ring_buffer__free(h->ring);
+	imad_bpf__destroy(h->skel);
+	pthread_mutex_destroy(&h->probe_lock);
+	free(h);
+}
+
+void hooks_freep(struct hooks **h)
+{
+	hooks_free(*h);
+}
+
+/* Magics that rules name and on which nothing can be measured: BPF need not look at the rules there. */
+static void set_skips(struct imad_control *c, const struct policy *p)
+{
+	unsigned int n = 0;
+
+	c->n_skip = 0;
+	for (unsigned int i = 0; i < p->n_rules && n < IMAD_SKIP_MAX; i++)
+		if ((p->rules[i].conds & IMAD_COND_FSMAGIC) && !policy_can_match_fs(p, p->rules[i].fsmagic, NULL, NULL))
+			c->skip[n++] = p->rules[i].fsmagic;
+	__atomic_store_n(&c->n_skip, n, __ATOMIC_RELEASE);
+}
+
+static uint32_t file_masks(const struct policy *p)
+{
+	uint32_t masks = 0;
+
+	for (unsigned int i = 0; i < p->n_rules; i++) {
+		const struct imad_rule *r = &p->rules[i];
+
+		if (!(r->action & IMAD_ACTION_DO) || ((r->conds & IMAD_COND_FUNC) && r->func != IMAD_FILE_CHECK))
+			continue;
+		masks |= r->conds & (IMAD_COND_MASK | IMAD_COND_INMASK) ? r->mask : ~0u;
+	}
+	return masks;
+}
+
+int hooks_set_policy(struct hooks *h, const struct policy *p)
+{
+	struct imad_control *c = &h->skel->bss->control;
+	uint32_t half = !(c->rules >> 16), key;
+	struct policy_summary sum;
+	int r, fd = bpf_map__fd(h->skel->maps.rules);
+
+	policy_summarize(p, &sum);
+	for (unsigned int i = 0; i < p->n_rules; i++) {
+		key = half * IMAD_RULES_MAX + i;
+		r = bpf_map_update_elem(fd, &key, &p->rules[i], BPF_ANY);
+		if (r < 0)
+			return r;
+	}
+	/* More of the facts, then the rules that ask for them, then the new epoch. */
+	c->n_skip = 0;
+	c->masks = ~0u;
+	c->conds |= sum.conds;
+	c->funcs |= sum.funcs;
+	c->all_slots |= sum.all_slots;
+	__atomic_store_n(&c->rules, half << 16 | p->n_rules, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->epoch, c->epoch + 1, __ATOMIC_RELEASE);
+	c->conds = sum.conds;
+	c->funcs = sum.funcs;
+	c->all_slots = sum.all_slots;
+	c->masks = file_masks(p);
+	set_skips(c, p);
+	return 0;
+}
+
+void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash)
+{
+	struct imad_control *c = &h->skel->bss->control;
+
+	c->hold = hold;
+	c->hash = hash;
+	__atomic_store_n(&c->active, 1, __ATOMIC_RELEASE);
+}
+
+uint32_t hooks_epoch(const struct hooks *h)
+{
+	return __atomic_load_n(&h->skel->bss->control.epoch, __ATOMIC_ACQUIRE);
+}
+
+int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict)
+{
+	int r;
+
+	memset(gen, 0, sizeof(*gen));
+	memset(verdict, 0, sizeof(*verdict));
+	r = bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.generations), &fd, gen);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*has_gen = r == 0;
+	r = bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.verdicts), &fd, verdict);
+	return r == -ENOENT ? 0 : r;
+}
+
+int hooks_publish(struct hooks *h, int fd, const struct imad_verdict *verdict)
+{
+	int r, tries = 0;
+
+	do /* the first element of an inode can lose a race: the kernel says try again */
+		r = bpf_map_update_elem(bpf_map__fd(h->skel->maps.verdicts), &fd, verdict, BPF_ANY);
+	while (r == -EAGAIN && tries++ < 16);
+	return r;
+}
+
+int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, struct imad_probe *probe)
+{
+	uint32_t zero = 0;
+	int fd, r;
+
+	pthread_mutex_lock(&h->probe_lock);
+	__atomic_store_n(&h->skel->bss->control.probe_tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+	fd = openat(dirfd, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE);
+	r = fd < 0 ? -errno : bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.probe), &zero, probe);
+	__atomic_store_n(&h->skel->bss->control.probe_tid, 0, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&h->probe_lock);
+	if (r == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated)
+{
+	int fd = bpf_map__fd(h->skel->maps.gated), r;
+	uint32_t one = 1;
+
+	if (gated)
+		return bpf_map_update_elem(fd, &s_dev, &one, BPF_ANY);
+	r = bpf_map_delete_elem(fd, &s_dev);
+	return r == -ENOENT ? 0 : r;
+}
+
+int hooks_events_fd(struct hooks *h)
+{
+	return ring_buffer__epoll_fd(h->ring);
+}
+
+int hooks_events(struct hooks *h)
+{
+	return ring_buffer__consume(h->ring);
+}
+
+void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e), void *arg)
+{
+	h->on_event_arg = arg;
+	h->on_event = fn;
+}
+
+void hooks_counters(struct hooks *h, struct imad_counters *ret)
+{
+	int n = libbpf_num_possible_cpus();
+	cleanup_free struct imad_counters *percpu = calloc(n > 0 ? n : 1, sizeof(*percpu));
+	uint32_t zero = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!percpu || n <= 0 || bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.counters), &zero, percpu) < 0)
+		return;
+	for (int i = 0; i < n; i++) {
+#define ADD(name, text) ret->name += percpu[i].name;
+		IMAD_COUNTERS(ADD)
+#undef ADD
+	}
+}
+
+void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, h->skel->obj) {
+		const char *section = bpf_program__section_name(p), *hook = strchr(section, '/');
+
+		if (bpf_program__autoload(p))
+			fn(arg, hook ? hook + 1 : section, bpf_program__fd(p) >= 0);
+	}
+}

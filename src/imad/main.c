@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Options, settings, start and stop. Everything is made before anything is
+ * switched on, so that a refusal leaves nothing half started.
+ * Exit codes: 0 stopped, 1 failed, 2 usage or configuration.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include <imad/log.h>
+#include <imad/util.h>
+
+#include "main.h"
+
+#define CONF_PATH IMAD_SYSCONFDIR "/imad.conf"
+#define DESCRIPTORS_WANTED (1u << 19) /* one a held use; an open that finds none left is denied by the kernel */
+#define TICK_US 100000ull
+
+enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* What the command line says, to be applied above imad.conf and the kernel's command line. */
+struct options {
+	const char *config;
+	const char *values[4];
+	bool check;
+};
+
+static const struct {
+	const char *option, *key, *help;
+} settings[] = {
+	{ "policy", "policy", "NAME|FILE  built-in policies or policy files (blank between)" },
+	{ "hash", "hash", "ALGO         sha1, sha256, sha384 or sha512" },
+	{ "template", "template", "NAME     ima-ng, ima-sig or ima" },
+	{ "pcr", "pcr", "N             the PCR to extend" },
+};
+
+static void usage(void)
+{
+	printf("usage: imad [options]\n"
+	       "Measures files before they are used and keeps the list under " IMAD_RUNSTATEDIR ".\n\n");
+	for (unsigned int i = 0; i < ARRAY_SIZE(settings); i++)
+		printf("  --%s %s\n", settings[i].option, settings[i].help);
+	printf("  --config FILE       instead of " CONF_PATH "\n"
+	       "  --check             read settings and policy, say what is wrong, start nothing\n"
+	       "  --version, --help\n\n"
+	       "Exit codes: 0 stopped, 1 failed, 2 usage or configuration.\n");
+}
+
+/* Returns -1 to go on, else an exit code. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{ "policy", required_argument, NULL, 0 },   { "hash", required_argument, NULL, 1 },
+		{ "template", required_argument, NULL, 2 }, { "pcr", required_argument, NULL, 3 },
+		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
+		{ "version", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'k':
+			o->check = true;
+			break;
+		case 'v':
+			printf("imad %s\n", IMAD_VERSION);
+			return EXIT_STOPPED;
+		case 'h':
+			usage();
+			return EXIT_STOPPED;
+		case '?':
+			return EXIT_USAGE;
+		default:
+			o->values[c] = optarg;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "imad: unexpected argument '%s' (see imad --help)\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* A small text file; returns its size or negative errno. */
+static ssize_t read_small(const char *path, char *ret, size_t size)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size && (n = read(fd, ret + len, size - len)) != 0) {
+		if (n < 0)
+			return -errno;
+		len += n;
+	}
+	if (len == size)
+		return -EFBIG;
+	ret[len] = '\0';
+	return len;
+}
+
+static int read_config(struct daemon *d, const char *given)
+{
+	static char text[CONF_TEXT_MAX + 1]; /* too large for the stack of a daemon */
+	const char *path = given ? given : CONF_PATH;
+	ssize_t n = read_small(path, text, sizeof(text));
+	struct parse_error e = { 0 };
+	int r;
+
+	if (n == -ENOENT && !given)
+		return 0;
+	if (n < 0)
+		return log_errno(LOG_ERR, n, "cannot read the configuration '%s'", path);
+	r = conf_parse(&d->conf, text, n, &e);
+	if (r < 0)
+		log_msg(LOG_ERR, "%s, line %u: %s: '%s'", path, e.line, e.why ? e.why : strerror(-r), e.token);
+	return r;
+}
+
+static int read_cmdline(struct daemon *d)
+{
+	char text[8192];
+	struct parse_error e = { 0 };
+	int r;
+
+	if (read_small("/proc/cmdline", text, sizeof(text)) < 0)
+		return 0;
+	r = conf_parse_cmdline(&d->conf, text, &e);
+	if (r < 0)
+		log_msg(LOG_ERR, "kernel command line: %s: '%s'", e.why ? e.why : strerror(-r), e.token);
+	return r;
+}
+
+static int configure(struct daemon *d, const struct options *o)
+{
+	struct parse_error e = { 0 };
+	int r;
+
+	conf_defaults(&d->conf);
+	r = read_config(d, o->config);
+	if (r == 0)
+		r = read_cmdline(d);
+	for (unsigned int i = 0; i < ARRAY_SIZE(settings) && r == 0; i++) {
+		if (!o->values[i])
+			continue;
+		r = conf_set(&d->conf, settings[i].key, o->values[i], &e);
+		if (r < 0)
+			log_msg(LOG_ERR, "--%s: %s: '%s'", settings[i].option, e.why, o->values[i]);
+	}
+	if (r < 0)
+		return r;
+	log_set_level(d->conf.log_level);
+	d->hash = algo_by_name(d->conf.hash, strlen(d->conf.hash));
+	d->template = daemon_find_template(d->conf.template, strlen(d->conf.template));
+	if (!d->hash || !d->hash->openssl)
+		return log_errno(LOG_ERR, -EINVAL, "unknown hash algorithm '%s'", d->conf.hash);
+	if (!d->template)
+		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
+	if (d->conf.appraise != CONF_APPRAISE_OFF)
+		return log_errno(LOG_ERR, -EOPNOTSUPP, "appraise: this version measures only; remove appraise or set it off");
+	return daemon_load_policy(d);
+}
+
+/* Whether the running kernel hashes files for BPF in the list's algorithm (kernel/bpf, CONFIG_IMA). */
+static bool kernel_can_hash(const struct daemon *d)
+{
+	char text[256] = "", *algo;
+
+	/* The first record of the kernel's own list is hashed with its default algorithm. */
+	if (read_small("/sys/kernel/security/ima/ascii_runtime_measurements", text, sizeof(text)) == -ENOENT)
+		return false;
+	algo = strchr(text, ':');
+	while (algo && algo > text && algo[-1] != ' ')
+		algo--;
+	return algo && !strncmp(algo, d->hash->name, strlen(d->hash->name)) && algo[strlen(d->hash->name)] == ':';
+}
+
+/* Never short of memory or descriptors: both would make the kernel deny somebody's open. */
+static void secure_resources(void)
+{
+	struct rlimit lock = { RLIM_INFINITY, RLIM_INFINITY }, files = { DESCRIPTORS_WANTED, DESCRIPTORS_WANTED };
+	cleanup_close int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &lock);
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		log_errno(LOG_WARNING, -errno, "cannot raise the limit of open files to %u", DESCRIPTORS_WANTED);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		log_errno(LOG_WARNING, -errno, "cannot lock memory");
+	if (oom < 0 || write(oom, "-1000", 5) < 0)
+		log_errno(LOG_WARNING, -errno, "cannot be exempted from the OOM killer");
+	/* No core dump: its collector's first open would be held by a gate whose readers have just died. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		log_errno(LOG_WARNING, -errno, "cannot switch off core dumps");
+	signal(SIGPIPE, SIG_IGN);
+	umask(027);
+}
+
+static void note_start(struct daemon *d)
+{
+	char text[128];
+	ssize_t n = read_small("/proc/sys/kernel/random/boot_id", d->boot_id, sizeof(d->boot_id));
+
+	d->boot_id[n > 0 ? strcspn(d->boot_id, "\n") : 0] = '\0';
+	clock_gettime(CLOCK_REALTIME, &d->started);
+	if (read_small("/proc/uptime", text, sizeof(text)) > 0)
+		(void)sscanf(text, "%lf", &d->started_after_boot);
+}
+
+static int make_engine(struct daemon *d)
+{
+	struct engine_ops ops = daemon_engine_ops;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct engine_config c = {
+		.workers = d->conf.gate_workers ? d->conf.gate_workers : cpus > 2 ? cpus : 2,
+		.deadline_ms = d->conf.gate_deadline_ms,
+		.allow_on_timeout = d->conf.gate_on_timeout == CONF_TIMEOUT_ALLOW,
+		.hold_access = d->hold == IMAD_HOLD_ACCESS,
+		.template = d->template,
+		.hash = d->hash,
+	};
+
+	ops.arg = d;
+	return engine_new(&c, &ops, &d->engine);
+}
+
+/* Make every part, none of them active yet. */
+static int make_parts(struct daemon *d)
+{
+	struct gate_ops gate_ops = daemon_gate_ops;
+	struct mounts_ops mounts_ops = daemon_mounts_ops;
+	struct sequencer_config seq = {
+		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
+		.template = d->template, .hash = d->hash,
+	};
+	int r;
+
+	gate_ops.arg = mounts_ops.arg = d;
+	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
+			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
+	r = hooks_new(&d->hooks);
+	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
+	if (r == 0)
+		r = gate_new(d->hold, &gate_ops, &d->gate);
+	if (r == 0)
+		r = mounts_new(&mounts_ops, &d->mounts);
+	if (r == 0)
+		r = hooks_set_policy(d->hooks, &d->policy);
+	if (r == 0)
+		r = sequencer_new(&seq, &d->sequencer);
+	if (r == 0)
+		r = make_engine(d);
+	if (r == 0)
+		engine_set_policy(d->engine, &d->policy);
+	return r;
+}
+
+/* Hooks first, then the marks: what is opened between them is reported late, never missed. */
+static int switch_on(struct daemon *d)
+{
+	int r = daemon_start_late(d);
+
+	if (r < 0)
+		return r;
+	hooks_activate(d->hooks, d->hold, d->hash->id);
+	r = gate_start(d->gate);
+	if (r == 0)
+		r = mounts_scan(d->mounts, &d->policy);
+	if (r < 0)
+		return r;
+	daemon_measure_policy(d);
+	daemon_measure_running(d);
+	return 0;
+}
+
+/* Nobody is kept waiting: the gate goes first, then what is under way is finished, then the list closes. */
+static void stop(struct daemon *d)
+{
+	if (d->gate)
+		gate_stop(d->gate);
+	daemon_stop_late(d);
+	engine_free(d->engine);
+	sequencer_free(d->sequencer);
+	server_free(d->server);
+	gate_free(d->gate);
+	mounts_free(d->mounts);
+	hooks_free(d->hooks);
+	sd_event_unref(d->event);
+	for (unsigned int i = 0; i < d->n_policy_files; i++)
+		free(d->policy_files[i]);
+}
+
+static void on_status(void *arg, struct server_call *call)
+{
+	server_answer(call, daemon_status(arg, &call->answer));
+}
+
+static void answer_sync(void *call)
+{
+	server_answer(call, 0);
+}
+
+static void on_sync(void *arg, struct server_call *call)
+{
+	if (daemon_sync(arg, answer_sync, call) < 0)
+		server_answer(call, -ENOMEM);
+}
+
+static const struct server_handler handlers[] = { { CTL_STATUS, on_status }, { CTL_SYNC, on_sync } };
+
+static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct daemon *d = arg;
+	int r;
+
+	(void)source, (void)fd, (void)events;
+	r = mounts_scan(d->mounts, &d->policy);
+	if (r < 0)
+		log_errno(LOG_ERR, r, "cannot read the mount table");
+	return 0;
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct daemon *d = arg;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	engine_tick(d->engine, now.tv_sec * 1000000000ull + now.tv_nsec);
+	return sd_event_source_set_time(source, usec + TICK_US);
+}
+
+static int make_loop(struct daemon *d)
+{
+	char path[CONF_VALUE_MAX + 16];
+	struct server_config c = {
+		.path = path, .handlers = handlers, .n_handlers = ARRAY_SIZE(handlers), .arg = d,
+	};
+	sd_event_source *tick;
+	int r = sd_event_default(&d->event);
+
+	snprintf(path, sizeof(path), "%s/control", d->conf.rundir);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_io(d->event, NULL, mounts_fd(d->mounts), EPOLLPRI, on_mounts, d);
+	if (r >= 0)
+		r = sd_event_add_time_relative(d->event, &tick, CLOCK_MONOTONIC, TICK_US, 0, on_tick, d);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(tick, SD_EVENT_ON);
+	if (r >= 0)
+		r = sd_event_set_watchdog(d->event, true);
+	if (r < 0)
+		return log_errno(LOG_ERR, r, "cannot make the event loop");
+	return server_new(d->event, &c, &d->server);
+}
+
+static int run(struct daemon *d)
+{
+	int r = make_parts(d);
+
+	if (r == 0)
+		r = make_loop(d);
+	if (r == 0)
+		r = log_start();
+	if (r == 0)
+		r = switch_on(d);
+	if (r == 0) {
+		log_msg(LOG_NOTICE, "measuring into PCR %u: policy \"%s\", %u rules, template %s, hash %s, holding at %s",
+			d->conf.pcr, d->conf.policy, d->policy.n_rules, d->template->name, d->hash->name,
+			d->hold == IMAD_HOLD_ACCESS ? "the first access" : "open");
+		(void)sd_notify(0, "READY=1");
+		r = sd_event_loop(d->event);
+		(void)sd_notify(0, "STOPPING=1");
+		log_msg(LOG_NOTICE, "stopping");
+	}
+	stop(d);
+	log_stop();
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d = { .late_wake = -1 }; /* the rule tables are too large for a stack */
+	struct options o = { 0 };
+	sigset_t signals;
+	int r = parse_options(argc, argv, &o);
+
+	if (r >= 0)
+		return r;
+	if (configure(&d, &o) < 0)
+		return EXIT_USAGE;
+	if (d.conf.off) {
+		log_msg(LOG_NOTICE, "imad=off on the kernel command line: not starting");
+		return EXIT_STOPPED;
+	}
+	if (o.check)
+		return EXIT_STOPPED;
+	/* Blocked before the first thread is made, so that only the loop takes them. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	note_start(&d);
+	secure_resources();
+	return run(&d) < 0 ? EXIT_FAILED : EXIT_STOPPED;
+}

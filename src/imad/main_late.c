@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The thread that empties the ring buffer: uses the gate could not hold, violations
+ * seen by a writer's open, and the barrier of imactl sync behind them.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <imad/log.h>
+#include <imad/util.h>
+
+#include "main.h"
+
+#define DELETED " (deleted)"
+
+struct sync_request {
+	void (*fn)(void *arg);
+	void *arg;
+	struct sync_request *next;
+};
+
+/* Open @path and keep it only if it is the very inode of the event. */
+static int open_if_same(struct daemon *d, const char *path, const struct imad_event *e)
+{
+	struct imad_probe probe;
+	int fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, &probe);
+
+	if (fd < 0 || (probe.ino == e->ino && probe.dev == e->dev))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* The file by one of the descriptors that its user still holds. */
+static int open_by_descriptor(struct daemon *d, const struct imad_event *e)
+{
+	char path[64];
+	struct dirent *entry;
+	struct stat st;
+	int fd = -ENOENT;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", e->tgid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (fd < 0 && (entry = readdir(dir))) {
+		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) || st.st_ino != e->ino)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%u/fd/%.16s", e->tgid, entry->d_name);
+		fd = open_if_same(d, path, e);
+	}
+	closedir(dir);
+	return fd;
+}
+
+/* The event's path without what d_path() appends to that of an unlinked file. */
+static void event_name(const struct imad_event *e, char name[IMAD_EVENT_PATH_MAX])
+{
+	size_t n;
+
+	snprintf(name, IMAD_EVENT_PATH_MAX, "%s", e->path);
+	n = strlen(name);
+	if (e->deleted && n > strlen(DELETED) && !strcmp(name + n - strlen(DELETED), DELETED))
+		name[n - strlen(DELETED)] = '\0';
+	if (e->flags & IMAD_GEN_BARE && strrchr(name, '/'))
+		memmove(name, strrchr(name, '/') + 1, strlen(strrchr(name, '/')));
+}
+
+/* BPF gives the path as seen from its user's root directory; that user may be gone by now. */
+static int open_event_file(struct daemon *d, const struct imad_event *e, const char *name)
+{
+	char path[IMAD_EVENT_PATH_MAX + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/root%s", e->tgid, name);
+	fd = open_if_same(d, path, e);
+	if (fd < 0)
+		fd = open_by_descriptor(d, e);
+	if (fd < 0)
+		fd = open_if_same(d, name, e);
+	return fd;
+}
+
+static void on_event(void *arg, const struct imad_event *e)
+{
+	struct daemon *d = arg;
+	struct engine_use use = {
+		.kind = MEASURE_LATE, .func = e->func, .slots = e->slots, .gen = e->gen, .flags = e->flags,
+		.pid = e->tgid, .uid = e->uid,
+	};
+	struct digest digest = { .algo = d->hash->id, .size = d->hash->size };
+	char name[IMAD_EVENT_PATH_MAX];
+
+	event_name(e, name);
+	if (e->type != IMAD_EVENT_LATE) {
+		(void)engine_violation(d->engine, name, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers",
+				       e->tgid, e->uid);
+		return;
+	}
+	use.fd = open_event_file(d, e, name);
+	use.name = name;
+	if (e->digest_algo == d->hash->id) {
+		memcpy(digest.bytes, e->digest, digest.size);
+		use.digest = &digest;
+	}
+	(void)engine_use(d->engine, &use); /* out of memory: nothing is left to tell it with */
+}
+
+/* Everything that was in the ring buffer when the request came has been handed over by now. */
+static void start_barriers(struct daemon *d, struct sync_request *list)
+{
+	while (list) {
+		struct sync_request *s = list;
+
+		list = s->next;
+		if (engine_barrier(d->engine, s->fn, s->arg) < 0)
+			s->fn(s->arg);
+		free(s);
+	}
+}
+
+static struct sync_request *take_syncs(struct daemon *d)
+{
+	struct sync_request *list;
+
+	pthread_mutex_lock(&d->sync_lock);
+	list = take_ptr(d->syncs);
+	pthread_mutex_unlock(&d->sync_lock);
+	return list;
+}
+
+static void *run_late(void *arg)
+{
+	struct daemon *d = arg;
+	struct pollfd fds[] = {
+		{ .fd = hooks_events_fd(d->hooks), .events = POLLIN },
+		{ .fd = d->late_wake, .events = POLLIN },
+	};
+	uint64_t count;
+
+	pthread_setname_np(pthread_self(), "late");
+	while (!d->late_stop) {
+		struct sync_request *syncs;
+
+		(void)poll(fds, ARRAY_SIZE(fds), -1);
+		if (fds[1].revents)
+			(void)!read(d->late_wake, &count, sizeof(count)); /* only clears it */
+		syncs = take_syncs(d);
+		(void)hooks_events(d->hooks);
+		start_barriers(d, syncs);
+	}
+	start_barriers(d, take_syncs(d));
+	return NULL;
+}
+
+static void wake(struct daemon *d)
+{
+	uint64_t one = 1;
+
+	(void)!write(d->late_wake, &one, sizeof(one)); /* cannot fail: the counter is far from full */
+}
+
+int daemon_sync(struct daemon *d, void (*fn)(void *arg), void *arg)
+{
+	struct sync_request *s = malloc(sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct sync_request){ .fn = fn, .arg = arg };
+	pthread_mutex_lock(&d->sync_lock);
+	s->next = d->syncs;
+	d->syncs = s;
+	pthread_mutex_unlock(&d->sync_lock);
+	wake(d);
+	return 0;
+}
+
+int daemon_start_late(struct daemon *d)
+{
+	int r;
+
+	pthread_mutex_init(&d->sync_lock, NULL);
+	d->late_wake = eventfd(0, EFD_CLOEXEC);
+	if (d->late_wake < 0)
+		return log_errno(LOG_ERR, -errno, "cannot make an eventfd");
+	hooks_on_event(d->hooks, on_event, d);
+	r = -pthread_create(&d->late_thread, NULL, run_late, d);
+	if (r < 0) {
+		close(d->late_wake);
+		d->late_wake = -1;
+		return log_errno(LOG_ERR, r, "cannot start the event thread");
+	}
+	return 0;
+}
+
+void daemon_stop_late(struct daemon *d)
+{
+	if (d->late_wake < 0)
+		return;
+	d->late_stop = true;
+	wake(d);
+	pthread_join(d->late_thread, NULL);
+	close(d->late_wake);
+	d->late_wake = -1;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Adapters: what the engine, the gate and the mounts ask for, answered by the kernel rooms. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <imad/digest.h>
+#include <imad/file.h>
+#include <imad/util.h>
+
+#include "main.h"
+
+#define OVERLAYFS_MAGIC 0x794c7630
+
+static bool is_overlay(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) == 0 && s.f_type == OVERLAYFS_MAGIC;
+}
+
+static int op_state(void *arg, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict)
+{
+	return hooks_state(((struct daemon *)arg)->hooks, fd, gen, has_gen, verdict);
+}
+
+static int op_publish(void *arg, int fd, const struct imad_verdict *verdict)
+{
+	return hooks_publish(((struct daemon *)arg)->hooks, fd, verdict);
+}
+
+static uint32_t op_epoch(void *arg)
+{
+	return hooks_epoch(((struct daemon *)arg)->hooks);
+}
+
+static int op_ignore(void *arg, int fd, bool survive)
+{
+	return gate_ignore(((struct daemon *)arg)->gate, fd, is_overlay(fd), survive);
+}
+
+static void op_regard(void *arg, int fd)
+{
+	gate_regard(((struct daemon *)arg)->gate, fd, is_overlay(fd));
+}
+
+/* A path longer than PATH_MAX: IMA's name is the last component, and only BPF can tell that one. */
+static int name_of(struct daemon *d, int fd, char *ret)
+{
+	struct imad_probe probe;
+	char link[32];
+	int again, r = file_name(fd, ret);
+
+	if (r != -ENAMETOOLONG)
+		return r;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, &probe);
+	if (again < 0)
+		return again;
+	close(again);
+	memcpy(ret, probe.name, strnlen(probe.name, sizeof(probe.name) - 1) + 1);
+	return 0;
+}
+
+static int op_collect(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
+		      struct engine_content *ret)
+{
+	struct daemon *d = arg;
+	const struct algo *algos[2] = { d->hash, NULL };
+	struct digest digests[2];
+	unsigned int n = 1;
+	int r;
+
+	_Static_assert(ENGINE_NAME_MAX >= FILE_NAME_MAX && ENGINE_SIG_MAX >= FILE_LABEL_MAX, "buffers");
+	r = name_of(d, fd, ret->name);
+	if (r < 0)
+		return r;
+	ret->sig_len = file_label(fd, ret->sig, &algos[0]);
+	if (want_sha1 && algos[0]->id != ALGO_SHA1)
+		algos[n++] = algo_by_id(ALGO_SHA1);
+	if (digest && n == 1 && digest->algo == algos[0]->id) {
+		ret->digest = *digest;
+	} else {
+		r = file_hash(scratch, fd, algos, n, digests);
+		if (r < 0)
+			return r;
+		ret->digest = digests[0];
+	}
+	if (want_sha1)
+		ret->digest_sha1 = n == 2 ? digests[1] : ret->digest;
+	return 0;
+}
+
+static void *op_scratch_new(void *arg)
+{
+	struct file_hasher *h;
+
+	(void)arg;
+	return file_hasher_new(&h) == 0 ? h : NULL;
+}
+
+static void op_scratch_free(void *arg, void *scratch)
+{
+	(void)arg;
+	file_hasher_free(scratch);
+}
+
+static int op_is_elf(void *arg, int fd, bool wait)
+{
+	(void)arg;
+	return file_is_elf_object(fd, wait);
+}
+
+static bool op_answer(void *arg, struct hold *h, bool allow)
+{
+	(void)arg;
+	return gate_answer(h, allow);
+}
+
+static void op_release(void *arg, struct hold *h)
+{
+	(void)arg;
+	gate_release(h);
+}
+
+static int op_hold_fd(const struct hold *h)
+{
+	return h->fd;
+}
+
+static uint64_t op_hold_since(const struct hold *h)
+{
+	return h->since_ns;
+}
+
+static struct hold *op_next_hold(const struct hold *h)
+{
+	return h->next;
+}
+
+static void op_chain_hold(struct hold *h, struct hold *next)
+{
+	h->next = next;
+}
+
+static void op_on_timeout(void *arg)
+{
+	gate_count_timeout(((struct daemon *)arg)->gate);
+}
+
+static void op_submit(void *arg, struct measurement *m)
+{
+	sequencer_submit(((struct daemon *)arg)->sequencer, m);
+}
+
+const struct engine_ops daemon_engine_ops = {
+	.state = op_state,
+	.publish = op_publish,
+	.epoch = op_epoch,
+	.ignore = op_ignore,
+	.regard = op_regard,
+	.collect = op_collect,
+	.scratch_new = op_scratch_new,
+	.scratch_free = op_scratch_free,
+	.is_elf = op_is_elf,
+	.answer = op_answer,
+	.release = op_release,
+	.hold_fd = op_hold_fd,
+	.hold_since = op_hold_since,
+	.next_hold = op_next_hold,
+	.chain_hold = op_chain_hold,
+	.on_timeout = op_on_timeout,
+	.submit = op_submit,
+};
+
+static void on_hold(void *arg, struct hold *h)
+{
+	engine_hold(((struct daemon *)arg)->engine, h);
+}
+
+static void on_close_write(void *arg, int fd)
+{
+	engine_writer_closed(((struct daemon *)arg)->engine, fd);
+}
+
+const struct gate_ops daemon_gate_ops = { .on_hold = on_hold, .on_close_write = on_close_write };
+
+static int op_mark(void *arg, const char *path, uint32_t s_dev, bool overlay)
+{
+	struct daemon *d = arg;
+	int r = gate_mark(d->gate, path, overlay);
+
+	return r < 0 ? r : hooks_set_gated(d->hooks, s_dev, true);
+}
+
+static void op_gone(void *arg, uint32_t s_dev)
+{
+	(void)hooks_set_gated(((struct daemon *)arg)->hooks, s_dev, false);
+}
+
+static int op_facts(void *arg, const char *path, struct imad_facts *ret)
+{
+	struct imad_probe probe;
+	int fd = hooks_open(((struct daemon *)arg)->hooks, AT_FDCWD, path, O_RDONLY, &probe);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	*ret = probe.facts;
+	return 0;
+}
+
+const struct mounts_ops daemon_mounts_ops = { .mark = op_mark, .gone = op_gone, .facts = op_facts };

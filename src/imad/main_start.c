@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What was there before imad: programs that run, files mapped executable, files
+ * open for reading. Measured once at the start, each as its process' policy match
+ * says, and marked by the kind "start": they were used before they were measured.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <imad/log.h>
+#include <imad/util.h>
+
+#include "main.h"
+
+#define CAP_SETGID_BIT 6
+#define CAP_SETUID_BIT 7
+
+struct scan {
+	struct daemon *d;
+	pid_t pid;
+	struct imad_facts ids; /* of the process: only the ids are set */
+	/* Mappings dealt with, as (device, inode) of /proc/PID/maps: libraries are mapped by everybody. */
+	struct {
+		uint64_t dev, ino;
+	} *seen;
+	size_t n_seen, room;
+	unsigned int found;
+};
+
+static void read_ids(struct scan *s)
+{
+	char path[64], line[256];
+	unsigned long long caps = 0;
+	struct imad_facts *f = &s->ids;
+	FILE *file;
+
+	memset(f, 0, sizeof(*f));
+	snprintf(path, sizeof(path), "/proc/%d/status", s->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		(void)sscanf(line, "Uid: %u %u %u", &f->uid, &f->euid, &f->suid);
+		(void)sscanf(line, "Gid: %u %u %u", &f->gid, &f->egid, &f->sgid);
+		(void)sscanf(line, "CapEff: %llx", &caps);
+	}
+	fclose(file);
+	f->cap_setuid = caps >> CAP_SETUID_BIT & 1;
+	f->cap_setgid = caps >> CAP_SETGID_BIT & 1;
+}
+
+static void measure(struct scan *s, const char *path, enum imad_func func, uint32_t mask)
+{
+	struct daemon *d = s->d;
+	struct imad_probe p;
+	struct stat st;
+	struct engine_use use = {
+		.fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, &p),
+		.kind = MEASURE_START, .func = func, .pid = s->pid, .uid = s->ids.uid,
+	};
+	struct imad_verdict verdict;
+	struct imad_gen gen;
+	bool has_gen;
+
+	if (use.fd < 0)
+		return;
+	p.facts.uid = s->ids.uid, p.facts.euid = s->ids.euid, p.facts.suid = s->ids.suid;
+	p.facts.gid = s->ids.gid, p.facts.egid = s->ids.egid, p.facts.sgid = s->ids.sgid;
+	p.facts.cap_setuid = s->ids.cap_setuid, p.facts.cap_setgid = s->ids.cap_setgid;
+	use.slots = daemon_match(d, &p.facts, func, mask);
+	use.flags = p.writers ? IMAD_GEN_WRITERS : 0;
+	if (!use.slots || fstat(use.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    hooks_state(d->hooks, use.fd, &gen, &has_gen, &verdict) < 0) {
+		close(use.fd);
+		return;
+	}
+	use.gen = gen.gen;
+	s->found++;
+	(void)engine_use(d->engine, &use);
+}
+
+/* True the first time. A hash set that grows; when it cannot, files are looked at once more. */
+static bool first_time(struct scan *s, uint64_t dev, uint64_t ino)
+{
+	size_t i;
+
+	if (s->n_seen * 2 >= s->room) {
+		struct scan bigger = { .room = s->room ? s->room * 2 : 1024 };
+
+		bigger.seen = calloc(bigger.room, sizeof(*bigger.seen));
+		if (!bigger.seen)
+			return true;
+		for (i = 0; i < s->room; i++)
+			if (s->seen[i].ino)
+				(void)first_time(&bigger, s->seen[i].dev, s->seen[i].ino);
+		free(s->seen);
+		s->seen = bigger.seen;
+		s->room = bigger.room;
+	}
+	for (i = (ino * 31 + dev) % s->room; s->seen[i].ino; i = (i + 1) % s->room)
+		if (s->seen[i].ino == ino && s->seen[i].dev == dev)
+			return false;
+	s->seen[i].dev = dev;
+	s->seen[i].ino = ino;
+	s->n_seen++;
+	return true;
+}
+
+static void scan_maps(struct scan *s)
+{
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", s->pid);
+	f = fopen(path, "re");
+	while (f && getline(&line, &size, f) > 0) {
+		unsigned long start, end, ino;
+		unsigned int major, minor;
+		char perms[8];
+
+		if (sscanf(line, "%lx-%lx %7s %*x %x:%x %lu", &start, &end, perms, &major, &minor, &ino) != 6 ||
+		    perms[2] != 'x' || !ino || !first_time(s, (uint64_t)major << 32 | minor, ino))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", s->pid, start, end);
+		measure(s, path, IMAD_MMAP_CHECK, IMAD_MAY_EXEC);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void scan_descriptors(struct scan *s)
+{
+	char path[96];
+	struct dirent *entry;
+	struct stat target, link;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", s->pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		/* The link's own mode tells how the file is open: r for reading, w for writing. */
+		if (fstatat(dirfd(dir), entry->d_name, &target, 0) < 0 || !S_ISREG(target.st_mode) ||
+		    fstatat(dirfd(dir), entry->d_name, &link, AT_SYMLINK_NOFOLLOW) < 0 || !(link.st_mode & S_IRUSR))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%.16s", s->pid, entry->d_name);
+		measure(s, path, IMAD_FILE_CHECK, IMAD_MAY_READ | (link.st_mode & S_IWUSR ? IMAD_MAY_WRITE : 0));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void daemon_measure_running(struct daemon *d)
+{
+	struct scan s = { .d = d };
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	char path[64];
+
+	while (proc && (entry = readdir(proc))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		s.pid = atoi(entry->d_name);
+		if (s.pid == getpid())
+			continue;
+		d->processes_before++;
+		read_ids(&s);
+		snprintf(path, sizeof(path), "/proc/%d/exe", s.pid);
+		measure(&s, path, IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
+		scan_maps(&s);
+		scan_descriptors(&s);
+	}
+	if (proc)
+		closedir(proc);
+	free(s.seen);
+	log_msg(LOG_INFO, "%u processes ran before imad; %u uses of theirs fall under the policy", d->processes_before,
+		s.found);
+}
+
+void daemon_measure_policy(struct daemon *d)
+{
+	struct scan s = { .d = d, .pid = getpid() };
+
+	read_ids(&s);
+	for (unsigned int i = 0; i < d->n_policy_files; i++)
+		measure(&s, d->policy_files[i], IMAD_POLICY_CHECK, IMAD_MAY_READ);
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The answer to imactl status, as JSON. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include <imad/log.h>
+
+#include "main.h"
+
+static void add_str(json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void add_int(json_object *o, const char *key, uint64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64((int64_t)value));
+}
+
+static void add_bool(json_object *o, const char *key, bool value)
+{
+	json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+static json_object *add_object(json_object *o, const char *key)
+{
+	json_object *child = json_object_new_object();
+
+	json_object_object_add(o, key, child);
+	return child;
+}
+
+static json_object *add_array(json_object *o, const char *key)
+{
+	json_object *child = json_object_new_array();
+
+	json_object_object_add(o, key, child);
+	return child;
+}
+
+static void add_policy(struct daemon *d, json_object *root)
+{
+	char names[CONF_VALUE_MAX + 1], *save = NULL;
+	json_object *o = add_object(root, "policy"), *list = add_array(o, "names");
+
+	memcpy(names, d->conf.policy, sizeof(names));
+	for (char *n = strtok_r(names, " |", &save); n; n = strtok_r(NULL, " |", &save))
+		json_object_array_add(list, json_object_new_string(n));
+	add_int(o, "rules", d->policy.n_rules);
+	add_int(o, "epoch", hooks_epoch(d->hooks));
+}
+
+static void add_list_and_tpm(struct daemon *d, json_object *root)
+{
+	struct sequencer_status s;
+	json_object *o, *banks;
+
+	sequencer_status(d->sequencer, &s);
+	o = add_object(root, "list");
+	add_int(o, "records", s.records);
+	add_int(o, "violations", s.violations);
+	add_int(o, "duplicates", s.duplicates);
+	add_int(o, "unextended", s.unextended);
+	add_str(o, "directory", d->conf.rundir);
+
+	o = add_object(root, "tpm");
+	add_bool(o, "present", s.tpm);
+	add_str(o, "tcti", d->conf.tpm_tcti);
+	add_int(o, "pcr", s.pcr);
+	banks = add_array(o, "banks");
+	for (unsigned int i = 0; i < s.n_banks; i++)
+		json_object_array_add(banks, json_object_new_string(s.banks[i]->name));
+	add_int(o, "extends", s.extends);
+	add_int(o, "extend_errors", s.extend_errors);
+	add_bool(o, "in_step", s.in_step);
+	add_int(o, "mean_extend_us", s.extends ? s.extend_ns / s.extends / 1000 : 0);
+	add_str(o, "error", s.tpm_error);
+}
+
+static void add_gate(struct daemon *d, json_object *root)
+{
+	struct engine_counters e;
+	struct gate_counters g;
+	json_object *o = add_object(root, "gate");
+
+	gate_counters(d->gate, &g);
+	engine_counters(d->engine, &e);
+	add_str(o, "hold", d->hold == IMAD_HOLD_ACCESS ? "access" : "open");
+	add_int(o, "events", g.events);
+	add_int(o, "answered", g.answered);
+	add_int(o, "pending", g.pending);
+	add_int(o, "timeouts", g.timeouts);
+	add_int(o, "read_errors", g.read_errors);
+	add_int(o, "held", e.held);
+	add_int(o, "passed", e.passed);
+	add_int(o, "measured", e.measured);
+	add_int(o, "late", e.late);
+	add_int(o, "at_start", e.started);
+	add_int(o, "unreachable", e.unreachable);
+	add_int(o, "restarts", e.restarts);
+	add_int(o, "errors", e.errors);
+	add_int(o, "log_lines_dropped", log_dropped());
+}
+
+static void add_filesystem(void *arg, const struct mounts_entry *e)
+{
+	json_object *o = json_object_new_object();
+	char dev[32];
+
+	snprintf(dev, sizeof(dev), "%u:%u", e->s_dev >> 20, e->s_dev & 0xfffff);
+	add_str(o, "dev", dev);
+	add_str(o, "type", e->type);
+	add_str(o, "mount", e->path);
+	add_bool(o, "gated", !e->reason);
+	add_str(o, "reason", e->reason ? e->reason : "");
+	json_object_array_add(arg, o);
+}
+
+static void add_hook(void *arg, const char *hook, bool attached)
+{
+	json_object *o = json_object_new_object();
+
+	add_str(o, "name", hook);
+	add_bool(o, "attached", attached);
+	json_object_array_add(arg, o);
+}
+
+static void add_gap(json_object *gaps, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_gap(json_object *gaps, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_object_array_add(gaps, json_object_new_string(text));
+}
+
+static void add_ungated(void *gaps, const struct mounts_entry *e)
+{
+	if (e->reason && e->matters)
+		add_gap(gaps, "%s (%s) is not gated: its files are measured when they are used, not before (%s)", e->path,
+			e->type, e->reason);
+}
+
+/* What the list cannot show, in words. */
+static void add_gaps(struct daemon *d, json_object *root, const struct imad_counters *c)
+{
+	json_object *gaps = add_array(root, "gaps");
+	struct engine_counters e;
+	struct gate_counters g;
+	struct sequencer_status s;
+
+	sequencer_status(d->sequencer, &s);
+	engine_counters(d->engine, &e);
+	gate_counters(d->gate, &g);
+	add_gap(gaps, "imad came up %.1f s after the kernel: what ended before is not in the list, what still ran then "
+		"(%u processes) is, as kind \"start\"", d->started_after_boot, d->processes_before);
+	if (d->hold == IMAD_HOLD_ACCESS)
+		add_gap(gaps, "a file that is mapped before it is ever read is hashed by the kernel before the mapping "
+			"and recorded after (kind \"late\"); gate.hold = open holds it instead");
+	if (e.late)
+		add_gap(gaps, "%llu uses so far were recorded late, not held", (unsigned long long)e.late);
+	if (e.unreachable)
+		add_gap(gaps, "%llu files were gone before they could be looked at: violations stand for them",
+			(unsigned long long)e.unreachable);
+	if (g.timeouts)
+		add_gap(gaps, "%llu held uses were answered by the deadline", (unsigned long long)g.timeouts);
+	if (c->lost)
+		add_gap(gaps, "%llu events found no room in the ring buffer", (unsigned long long)c->lost);
+	if (!s.tpm)
+		add_gap(gaps, "no TPM: nothing anchors the list");
+	if (!s.in_step)
+		add_gap(gaps, "list and PCR do not agree: somebody else extended the PCR, or records were lost");
+	mounts_each(d->mounts, add_ungated, gaps);
+}
+
+int daemon_status(struct daemon *d, struct buf *json)
+{
+	json_object *root = json_object_new_object(), *o;
+	struct imad_counters c;
+
+	hooks_counters(d->hooks, &c);
+	add_str(root, "version", IMAD_VERSION);
+	add_int(root, "pid", getpid());
+	add_str(root, "boot_id", d->boot_id);
+	add_int(root, "started", d->started.tv_sec);
+	add_policy(d, root);
+	add_str(root, "hash", d->hash->name);
+	add_str(root, "template", d->template->name);
+	add_str(root, "appraise", "off");
+	add_list_and_tpm(d, root);
+	add_gate(d, root);
+	mounts_each(d->mounts, add_filesystem, add_array(root, "filesystems"));
+	hooks_each(d->hooks, add_hook, add_array(root, "hooks"));
+	o = add_object(root, "kernel_counters");
+#define ADD(name, text) add_int(o, #name, c.name);
+	IMAD_COUNTERS(ADD)
+#undef ADD
+	add_gaps(d, root, &c);
+	buf_add_str(json, json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(root);
+	return buf_error(json);
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Owns the table of superblocks seen in /proc/self/mountinfo. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <imad/log.h>
+#include <imad/mounts.h>
+#include <imad/util.h>
+
+#define TYPE_MAX 32
+
+struct superblock {
+	struct superblock *next;
+	uint32_t s_dev;
+	char type[TYPE_MAX];
+	char *path;
+	const char *reason; /* NULL: gated */
+	bool seen;
+};
+
+struct mounts {
+	struct mounts_ops ops;
+	int fd;
+	struct superblock *list;
+};
+
+/*
+ * Filesystems that are never gated: a permission event there can wait for a server
+ * that itself waits for the gate, or is refused by the kernel. Uses on them are
+ * measured late, from BPF's events.
+ */
+static const struct {
+	const char *type, *reason;
+} never_gated[] = {
+	{ "proc", "no content of its own; the kernel refuses marks" },
+	{ "fuse", "served by a process that the gate could hold" },
+	{ "fuseblk", "served by a process that the gate could hold" },
+	{ "nfs", "network filesystem: opens hold locks that its server may need" },
+	{ "nfs4", "network filesystem: opens hold locks that its server may need" },
+	{ "cifs", "network filesystem: opens hold locks that its server may need" },
+	{ "smb3", "network filesystem: opens hold locks that its server may need" },
+	{ "9p", "network filesystem: opens hold locks that its server may need" },
+	{ "ceph", "network filesystem: opens hold locks that its server may need" },
+	{ "afs", "network filesystem: opens hold locks that its server may need" },
+	{ "autofs", "an automount point: opens wait for its daemon" },
+};
+
+static const char no_rule_matches[] = "no rule of the policy can match here";
+static const char cannot_open[] = "cannot be opened";
+
+static bool type_is(const char *type, const char *row)
+{
+	return !strcmp(type, row) || (!strcmp(row, "fuse") && !strncmp(type, "fuse.", 5));
+}
+
+/* Not so when something else is mounted over it, or over a folder on the way: a mark would hit that. */
+static bool leads_to_mount(const char *path, unsigned int mount_id)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		     STATX_MNT_ID, &st) == 0 &&
+	       (st.stx_mask & STATX_MNT_ID) && st.stx_mnt_id == mount_id;
+}
+
+static const char *reason_not_to_gate(struct mounts *m, const struct policy *p, const char *type,
+				      const char *path, unsigned int mount_id)
+{
+	struct imad_facts facts;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(never_gated); i++)
+		if (type_is(type, never_gated[i].type))
+			return never_gated[i].reason;
+	if (!leads_to_mount(path, mount_id) || m->ops.facts(m->ops.arg, path, &facts) < 0)
+		return cannot_open;
+	if (!policy_can_match_fs(p, facts.fsmagic, facts.fsname, facts.fsuuid))
+		return no_rule_matches;
+	return NULL;
+}
+
+/* Undo mountinfo's octal escapes (\040 for a blank) in place. */
+static void unescape(char *s)
+{
+	char *out = s;
+
+	while (*s) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
+			*out++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0');
+			s += 4;
+		} else {
+			*out++ = *s++;
+		}
+	}
+	*out = '\0';
+}
+
+static struct superblock *find(struct mounts *m, uint32_t s_dev)
+{
+	struct superblock *sb = m->list;
+
+	while (sb && sb->s_dev != s_dev)
+		sb = sb->next;
+	return sb;
+}
+
+static void free_superblock(struct superblock *sb)
+{
+	free(sb->path);
+	free(sb);
+}
+
+static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, const char *type, const char *path,
+		    unsigned int mount_id)
+{
+	struct superblock *sb = find(m, s_dev);
+	bool gated = sb && !sb->reason;
+	const char *before = sb ? sb->reason : NULL;
+	int r;
+
+	if (sb && sb->seen && (gated || sb->reason != cannot_open))
+		return 0; /* another mount of a superblock that is dealt with */
+	if (!sb) {
+		sb = calloc(1, sizeof(*sb));
+		if (!sb || !(sb->path = strdup(path))) {
+			free(sb);
+			return -ENOMEM;
+		}
+		sb->s_dev = s_dev;
+		snprintf(sb->type, sizeof(sb->type), "%s", type);
+		sb->next = m->list;
+		m->list = sb;
+	}
+	sb->seen = true;
+	if (gated)
+		return 0;
+	sb->reason = reason_not_to_gate(m, p, type, path, mount_id);
+	if (sb->reason)
+		return 0;
+	r = m->ops.mark(m->ops.arg, path, s_dev, !strcmp(type, "overlay"));
+	if (r < 0) {
+		sb->reason = r == -ENOENT || r == -EACCES ? cannot_open : "the kernel refuses a mark";
+		if (sb->reason != before) /* tried again at every change of the table, said once */
+			log_errno(LOG_WARNING, r, "cannot gate the filesystem at '%s' (%s), measuring its files late",
+				  path, type);
+	}
+	return 0;
+}
+
+static int parse_line(struct mounts *m, const struct policy *p, char *line)
+{
+	unsigned int mount_id, major, minor;
+	char path[4096], type[TYPE_MAX];
+	char *dash = strstr(line, " - ");
+
+	if (!dash || sscanf(line, "%u %*d %u:%u %*s %4095s", &mount_id, &major, &minor, path) != 4 ||
+	    sscanf(dash + 3, "%31s", type) != 1)
+		return -EBADMSG;
+	unescape(path);
+	return consider(m, p, major << 20 | minor, type, path, mount_id);
+}
+
+static void sweep(struct mounts *m)
+{
+	struct superblock **p = &m->list;
+
+	while (*p) {
+		struct superblock *sb = *p;
+
+		if (sb->seen) {
+			sb->seen = false;
+			p = &sb->next;
+			continue;
+		}
+		*p = sb->next;
+		if (!sb->reason)
+			m->ops.gone(m->ops.arg, sb->s_dev);
+		free_superblock(sb);
+	}
+}
+
+int mounts_scan(struct mounts *m, const struct policy *p)
+{
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	int r = f ? 0 : -errno;
+
+	while (r == 0 && getline(&line, &size, f) > 0)
+		r = parse_line(m, p, line);
+	if (f)
+		fclose(f);
+	if (r == 0)
+		sweep(m);
+	return r;
+}
+
+int mounts_new(const struct mounts_ops *ops, struct mounts **ret)
+{
+	struct mounts *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->ops = *ops;
+	m->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (m->fd < 0) {
+		int r = -errno;
+
+		free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+void mounts_free(struct mounts *m)
+{
+	if (!m)
+		return;
+	while (m->list) {
+		struct superblock *sb = m->list;
+
+		m->list = sb->next;
+		free_superblock(sb);
+	}
+	close(m->fd);
+	free(m);
+}
+
+void mounts_freep(struct mounts **m)
+{
+	mounts_free(*m);
+}
+
+int mounts_fd(const struct mounts *m)
+{
+	return m->fd;
+}
+
+void mounts_each(const struct mounts *m, void (*fn)(void *arg, const struct mounts_entry *e), void *arg)
+{
+	for (const struct superblock *sb = m->list; sb; sb = sb->next) {
+		struct mounts_entry e = {
+			.s_dev = sb->s_dev,
+			.type = sb->type,
+			.path = sb->path,
+			.reason = sb->reason,
+			.matters = sb->reason != no_rule_matches && strcmp(sb->type, "proc") != 0,
+		};
+
+		fn(arg, &e);
+	}
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the store share: its files, and how they are opened, read and mended. */
+#ifndef IMAD_STORE_PRIV_H
+#define IMAD_STORE_PRIV_H
+
+#include <imad/store.h>
+
+#define STORE_ID_MAX 64 /* bytes of a boot id */
+
+/* The files that grow with each record, in the order of one append. */
+enum { STORE_BINARY, STORE_ASCII, STORE_INFO, STORE_GROWING };
+
+struct store_file {
+	int fd;
+	uint64_t size;	 /* bytes that count; what is behind is the rest of a failed append */
+	struct buf line; /* what the append at hand adds */
+};
+
+/* A file that holds one decimal number. */
+struct store_number {
+	int fd;
+	uint64_t value;
+	size_t len; /* bytes of its text */
+};
+
+struct store {
+	int dir; /* carries the lock */
+	struct store_file file[STORE_GROWING];
+	struct store_number records, violations;
+	bool dirty; /* taking back a failed append has failed too */
+};
+
+/* Name of a growing file. */
+const char *store_name(unsigned int i);
+
+/* Open @name in the list's folder for reading and @flags, made if missing with mode 0440. fd or negative
+ * errno. */
+int store_open_file(int dir, const char *name, int flags);
+
+/* Write all of @n bytes by one write(2) behind the end. 0 or negative errno; -ENOSPC when only a part fitted.
+ */
+int store_write(int fd, const void *p, size_t n);
+
+/* Set a number and its file. 0 or negative errno. */
+int store_number_set(struct store_number *n, uint64_t value);
+
+/* Bring all files to what the binary list says. 0, -EBADMSG with the bad record in *@n_records, negative
+ * errno. */
+int store_mend(struct store *s, uint64_t *n_records);
+
+/* Move what another boot left to archive/, and note whose boot it is now. 0 or negative errno. */
+int store_boot(int dir, const char *boot_id);
+
+#endif
