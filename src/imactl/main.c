@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* imactl: the table of commands. Only here the program ends. */
+#include <getopt.h>
+#include <string.h>
+
+#include <imad/log.h>
+#include <imad/util.h>
+
+#include "imactl.h"
+
+static const struct {
+	const char *name;
+	int (*fn)(const struct imactl *ctl, int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "list", cmd_list,
+	  "[--json] [--count] [--follow] [--path GLOB] [--func FUNC] [--kind KIND] [FILE]\n"
+	  "      print the measurement list" },
+	{ "status", cmd_status,
+	  "[--json]\n"
+	  "      what the daemon does" },
+	{ "verify", cmd_verify,
+	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
+	  "      check the list and compare it with the TPM" },
+	{ "sync", cmd_sync,
+	  "\n"
+	  "      return when all earlier uses are in the list" },
+	{ "hash", cmd_hash,
+	  "[--algo ALGO] FILE...\n"
+	  "      digests of files, as the list shows them" },
+};
+
+static int help(void)
+{
+	puts("usage: imactl [--rundir DIR] COMMAND [ARGUMENT]...\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %s %s\n", commands[i].name, commands[i].help);
+	puts("\n"
+	     "  --rundir DIR   where the daemon publishes (" IMAD_RUNSTATEDIR ")\n"
+	     "  --help, --version\n"
+	     "\n"
+	     "exit code: 0 done or right, 1 failed or wrong, 2 usage, 3 could not be checked");
+	return IMACTL_OK;
+}
+
+static int version(void)
+{
+	puts("imactl " IMAD_VERSION);
+	return IMACTL_OK;
+}
+
+static char program[] = "imactl"; /* whom getopt's messages name */
+
+static int run(const struct imactl *ctl, int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, argv[0]) != 0)
+			continue;
+		argv[0] = program;
+		optind = 0; /* start anew */
+		return commands[i].fn(ctl, argc, argv);
+	}
+	return complain(IMACTL_USAGE, "unknown command '%s'; see imactl --help", argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "rundir", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	struct imactl ctl = { .rundir = IMAD_RUNSTATEDIR };
+	int c, code = -1;
+
+	argv[0] = program;
+	log_set_level(LOG_ERR); /* the TPM room's; what matters here is told by complain() */
+	while (code < 0 && (c = getopt_long(argc, argv, "+hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			ctl.rundir = optarg;
+			break;
+		case 'h':
+			code = help();
+			break;
+		case 'V':
+			code = version();
+			break;
+		default:
+			code = IMACTL_USAGE;
+		}
+	}
+	if (code < 0 && optind == argc)
+		code = complain(IMACTL_USAGE, "no command given; see imactl --help");
+	if (code < 0)
+		code = run(&ctl, argc - optind, argv + optind);
+	/* Output that did not arrive is a failure, whatever the command thought. */
+	if (fflush(stdout) != 0 || ferror(stdout))
+		code = complain(IMACTL_FAILED, "cannot write the output: %s", strerror(errno));
+	return code;
+}
