@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the tests of the policy room share: text to rules, with a template table of their own. */
+#ifndef IMAD_TEST_POLICY_H
+#define IMAD_TEST_POLICY_H
+
+#include "test.h"
+
+#include <imad/policy.h>
+
+#define UUID "12345678-9abc-def0-1234-56789abcdef0"
+
+static inline const char *template_ok(const char *name, size_t len)
+{
+	static const struct {
+		const char *given, *canonical;
+	} known[] = {
+		{ "ima-ng", "ima-ng" },
+		{ "ima-sig", "ima-sig" },
+		{ "d-ng|n-ng", "ima-ng" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strlen(known[i].given) == len && !memcmp(known[i].given, name, len))
+			return known[i].canonical;
+	return NULL;
+}
+
+static inline int parse(struct policy *p, const char *text, struct parse_error *e)
+{
+	return policy_parse(p, text, strlen(text), template_ok, e);
+}
+
+static inline void must_parse(struct policy *p, const char *text)
+{
+	struct parse_error e = { 0 };
+
+	if (parse(p, text, &e) != 0)
+		fail_msg("line %u: %s: '%s' in\n%s", e.line, e.why, e.token, text);
+}
+
+/* All rules as text; the caller frees with buf_done(). */
+static inline const char *print(const struct policy *p, struct buf *b)
+{
+	buf_reset(b);
+	for (unsigned int i = 0; i < p->n_rules; i++)
+		policy_print_rule(p, i, b);
+	buf_add_u8(b, 0);
+	assert_ok(buf_error(b));
+	return (const char *)b->data;
+}
+
+#endif
