@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Tries one use of a file, for the test scripts: `probe WHAT FILE`. The exit status is 0, or the errno
+ * of the call that was refused; 255 is a wrong call of the probe itself. Static, so that it runs where
+ * no library may be mapped, and its own start maps nothing but itself.
+ *
+ * To add a use: a function that returns 0 or a negative errno, and its row in uses[].
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define MAP_BYTES 4096
+
+static int last(long r)
+{
+	return r < 0 ? -errno : 0;
+}
+
+static int open_then(const char *file, int flags, int (*then)(int fd))
+{
+	int fd = open(file, flags | O_CLOEXEC);
+
+	return fd < 0 ? -errno : then(fd);
+}
+
+/* --- open, read, write */
+
+static int then_nothing(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int then_read(int fd)
+{
+	char c;
+
+	return last(read(fd, &c, 1));
+}
+
+static int then_write(int fd)
+{
+	return last(write(fd, "x", 1));
+}
+
+static int use_open(const char *file)
+{
+	return open_then(file, O_RDONLY, then_nothing);
+}
+
+static int use_read(const char *file)
+{
+	return open_then(file, O_RDONLY, then_read);
+}
+
+static int use_write(const char *file)
+{
+	return open_then(file, O_WRONLY | O_APPEND, then_write);
+}
+
+static int use_rdwr(const char *file)
+{
+	return open_then(file, O_RDWR, then_read);
+}
+
+static int use_truncate(const char *file)
+{
+	return last(truncate(file, 1));
+}
+
+static int then_fallocate(int fd)
+{
+	return last(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 1));
+}
+
+static int use_fallocate(const char *file)
+{
+	return open_then(file, O_WRONLY, then_fallocate);
+}
+
+static int use_setxattr(const char *file)
+{
+	return last(setxattr(file, "security.ima", "\001", 1, 0));
+}
+
+/* --- mappings */
+
+static int map(int fd, int prot, int flags, void **ret)
+{
+	void *p = mmap(NULL, MAP_BYTES, prot, flags, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
+}
+
+static int then_map_read(int fd)
+{
+	void *p = NULL;
+
+	return map(fd, PROT_READ, MAP_PRIVATE, &p);
+}
+
+static int then_map_exec(int fd)
+{
+	void *p = NULL;
+
+	return map(fd, PROT_READ | PROT_EXEC, MAP_PRIVATE, &p);
+}
+
+static int then_mprotect(int fd)
+{
+	void *p = NULL;
+	int r;
+
+	r = map(fd, PROT_READ, MAP_PRIVATE, &p);
+	return r < 0 ? r : last(mprotect(p, MAP_BYTES, PROT_READ | PROT_EXEC));
+}
+
+static int then_map_write(int fd)
+{
+	void *p = NULL;
+	int r;
+
+	r = map(fd, PROT_READ | PROT_WRITE, MAP_SHARED, &p);
+	if (r == 0)
+		*(volatile char *)p ^= 1;
+	return r;
+}
+
+/* The descriptor is closed, the writable mapping stays until standard input ends. */
+static int then_hold_mapped(int fd)
+{
+	char c;
+	int r;
+
+	r = then_map_write(fd);
+	if (r < 0)
+		return r;
+	close(fd);
+	puts("held");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	return 0;
+}
+
+static int use_mmap_read(const char *file)
+{
+	return open_then(file, O_RDONLY, then_map_read);
+}
+
+static int use_mmap_exec(const char *file)
+{
+	return open_then(file, O_RDONLY, then_map_exec);
+}
+
+static int use_mmap_write(const char *file)
+{
+	return open_then(file, O_RDWR, then_map_write);
+}
+
+static int use_mprotect_exec(const char *file)
+{
+	return open_then(file, O_RDONLY, then_mprotect);
+}
+
+static int use_implied_exec(const char *file)
+{
+	if (personality(READ_IMPLIES_EXEC) < 0)
+		return -errno;
+	return use_mmap_read(file);
+}
+
+static int use_hold_mapped(const char *file)
+{
+	return open_then(file, O_RDWR, then_hold_mapped);
+}
+
+/* --- exec: on success the file's own exit status is the probe's */
+
+static int exec_fd(int fd)
+{
+	char *argv[] = { "probe-exec", NULL };
+	char *envp[] = { NULL };
+
+	return last(syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH));
+}
+
+static int copy_to(int to, const char *file)
+{
+	int from = open(file, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = 0;
+
+	if (from < 0 || fstat(from, &st) < 0)
+		return -errno;
+	for (off_t left = st.st_size; left > 0; left -= n) {
+		n = sendfile(to, from, NULL, (size_t)left);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
+	return close(from) < 0 ? -errno : 0;
+}
+
+static int memfd_exec(const char *file, int seals)
+{
+	int fd = memfd_create("probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = copy_to(fd, file);
+	if (r == 0 && seals)
+		r = last(fcntl(fd, F_ADD_SEALS, seals));
+	return r < 0 ? r : exec_fd(fd);
+}
+
+static int use_exec(const char *file)
+{
+	char *argv[] = { (char *)file, NULL };
+
+	return last(execv(file, argv));
+}
+
+static int use_fd_exec(const char *file)
+{
+	return open_then(file, O_PATH, exec_fd);
+}
+
+static int use_memfd_exec(const char *file)
+{
+	return memfd_exec(file, 0);
+}
+
+static int use_sealed_exec(const char *file)
+{
+	return memfd_exec(file, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
+/* --- io_uring: one request by hand, without a library */
+
+static int uring(struct io_uring_sqe sqe)
+{
+	struct io_uring_params p = { 0 };
+	unsigned char *sq, *cq;
+	struct io_uring_sqe *sqes;
+	int fd;
+
+	fd = (int)syscall(SYS_io_uring_setup, 1, &p);
+	if (fd < 0)
+		return -errno;
+	sq = mmap(NULL, p.sq_off.array + sizeof(unsigned int), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		  IORING_OFF_SQ_RING);
+	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE,
+		  MAP_SHARED, fd, IORING_OFF_CQ_RING);
+	sqes = mmap(NULL, sizeof(*sqes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || sqes == MAP_FAILED)
+		return -errno;
+
+	sqes[0] = sqe;
+	*(unsigned int *)(sq + p.sq_off.array) = 0;
+	__atomic_store_n((unsigned int *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		return -errno;
+	return ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
+}
+
+static int uring_open(const char *file, unsigned char flags)
+{
+	return uring((struct io_uring_sqe){ .opcode = IORING_OP_OPENAT,
+					    .fd = AT_FDCWD,
+					    .flags = flags,
+					    .addr = (unsigned long)file,
+					    .open_flags = O_RDONLY | O_CLOEXEC });
+}
+
+static int then_uring_write(int fd)
+{
+	return uring((struct io_uring_sqe){
+	    .opcode = IORING_OP_WRITE, .fd = fd, .addr = (unsigned long)"x", .len = 1 });
+}
+
+static int use_uring_open(const char *file)
+{
+	int r = uring_open(file, 0);
+
+	return r < 0 ? r : then_read(r);
+}
+
+static int use_uring_open_async(const char *file)
+{
+	int r = uring_open(file, IOSQE_ASYNC);
+
+	return r < 0 ? r : then_read(r);
+}
+
+static int use_uring_write(const char *file)
+{
+	int r = open_then(file, O_WRONLY, then_uring_write);
+
+	return r < 0 ? r : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*use)(const char *file);
+} uses[] = {
+	{ "open", use_open },
+	{ "read", use_read },
+	{ "write", use_write },
+	{ "rdwr", use_rdwr },
+	{ "truncate", use_truncate },
+	{ "fallocate", use_fallocate },
+	{ "setxattr", use_setxattr },
+	{ "mmap-read", use_mmap_read },
+	{ "mmap-exec", use_mmap_exec },
+	{ "mmap-write", use_mmap_write },
+	{ "mprotect-exec", use_mprotect_exec },
+	{ "implied-exec", use_implied_exec },
+	{ "hold-mapped", use_hold_mapped },
+	{ "exec", use_exec },
+	{ "fd-exec", use_fd_exec },
+	{ "memfd-exec", use_memfd_exec },
+	{ "sealed-exec", use_sealed_exec },
+	{ "io_uring-open", use_uring_open },
+	{ "io_uring-open-async", use_uring_open_async },
+	{ "io_uring-write", use_uring_write },
+};
+
+int main(int argc, char **argv)
+{
+	int r;
+
+	for (size_t i = 0; argc == 3 && i < sizeof(uses) / sizeof(uses[0]); i++) {
+		if (strcmp(argv[1], uses[i].name) != 0)
+			continue;
+		r = uses[i].use(argv[2]);
+		if (r < 0)
+			fprintf(stderr, "%s %s: %s\n", argv[1], argv[2], strerror(-r));
+		return -r;
+	}
+	fprintf(stderr, "usage: probe WHAT FILE, where WHAT is one of:");
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		fprintf(stderr, " %s", uses[i].name);
+	fputc('\n', stderr);
+	return 255;
+}
