@@ -44,6 +44,8 @@ static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode
 		bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
 	if (conds & IMAD_COND_FSNAME)
 		bpf_probe_read_kernel_str(f->fsname, sizeof(f->fsname), sb->s_type->name);
+	if ((conds & IMAD_COND_FS_SUBTYPE) && sb->s_subtype)
+		bpf_probe_read_kernel_str(f->fs_subtype, sizeof(f->fs_subtype), sb->s_subtype);
 }
 
 static long walk_rule(__u32 i, struct walk *w)
@@ -51,7 +53,7 @@ static long walk_rule(__u32 i, struct walk *w)
 	__u32 key = w->base + i;
 	struct imad_rule *r = bpf_map_lookup_elem(&rules, &key);
 
-	return !r || imad_decide(&w->decision, r, i, &w->facts);
+	return !r || imad_decide(&w->decision, r, &w->facts);
 }
 
 /* The measure rule that @func with @mask meets; w->facts is filled. Result in w->decision. */

@@ -90,6 +90,7 @@ struct super_block {
 	unsigned long s_iflags;
 	unsigned long s_magic;
 	struct file_system_type *s_type;
+	const char *s_subtype; /* of FUSE: "sshfs"; NULL for most */
 	uuid_t s_uuid;
 };
 

@@ -63,10 +63,20 @@ enum imad_func { IMAD_FUNCS(IMAD_FUNC_ENUM) IMAD_FUNC_COUNT };
 #define IMAD_COND_EGID (1u << 9)
 #define IMAD_COND_FOWNER (1u << 10)
 #define IMAD_COND_FGROUP (1u << 11)
+#define IMAD_COND_FS_SUBTYPE (1u << 12)
+#define IMAD_COND_NAMES (1u << 13)  /* keyrings= and label=: one of the names */
+#define IMAD_COND_LABELS (1u << 14) /* obj_*= and subj_*=: all of the labels */
+
+/* What a rule asks of the file or of how it is measured (struct imad_rule.opts). */
+#define IMAD_OPT_SIGNED 0x01	/* appraise_type=: a signature, no mere hash */
+#define IMAD_OPT_MODSIG 0x02	/* imasig|modsig: an appended one will do */
+#define IMAD_OPT_SIGV3 0x04	/* sigv3 */
+#define IMAD_OPT_VERITY 0x08	/* digest_type=verity: the fs-verity digest stands for the content */
+#define IMAD_OPT_DIRECTIO 0x10	/* permit_directio */
 
 enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 
-#define IMAD_FSNAME_MAX 32 /* with NUL; longest in-tree filesystem type name is 15 */
+#define IMAD_FSNAME_MAX 32 /* with NUL, of type and subtype; longest in-tree filesystem type name is 15 */
 #define IMAD_RULES_MAX 512
 #define IMAD_SLOTS_MAX 32
 #define IMAD_SKIP_MAX 32
@@ -81,9 +91,12 @@ struct imad_facts {
 	__u32 gid, egid, sgid;
 	__u32 fowner, fgroup;
 	__u8 cap_setuid, cap_setgid; /* CAP_SETUID, CAP_SETGID in the initial user namespace */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 labels; /* bit i: the i-th label of the policy is that of the file or the task */
+	__u64 names;  /* bit i: the i-th name of the policy is that of the keyring or the critical data */
 	__u8 fsuuid[16];
 	char fsname[IMAD_FSNAME_MAX];
+	char fs_subtype[IMAD_FSNAME_MAX];
 };
 
 /* What BPF says of a file that the daemon itself opens: facts and the identity that fstat() may hide. */
@@ -112,9 +125,15 @@ struct imad_rule {
 	__u8 uid_op, gid_op, fowner_op, fgroup_op; /* enum imad_op */
 	__u32 slot_bit;				   /* 1 << slot for measure, else 0 */
 	__u32 pcr_slots;
+	__u32 opts;	  /* IMAD_OPT_* */
+	__u64 names;	  /* bits of struct policy.names, one of which must be there */
+	__u32 labels;	  /* bits of struct policy.labels, all of which must be there */
+	__u32 algos;	  /* appraise_algos=: bit per enum hash_algo; 0: any */
+	__u32 names_text; /* where keyrings= or label= stands in struct policy.text; not for matching */
 	__u32 pad;
 	__u8 fsuuid[16];
 	char fsname[IMAD_FSNAME_MAX];
+	char fs_subtype[IMAD_FSNAME_MAX];
 };
 
 /*

@@ -19,20 +19,23 @@ struct imad_decision {
 	__u32 action;	 /* positive action bits chosen so far */
 	__u32 slot_bit;	 /* of the measure rule that won */
 	__u32 pcr_slots; /* of the same rule */
-	__u32 rule;	 /* index + 1 of the rule that decided the measure class, 0: none */
+	__u32 opts;	 /* IMAD_OPT_*, of every rule that matched, dont_ rules among them */
+	__u32 algos;	 /* of the appraise rule that won */
 };
 
 /* Conditions by what they are about; a group that no rule uses costs one test. */
-#define IMAD_CONDS_FS (IMAD_COND_FSMAGIC | IMAD_COND_FSNAME | IMAD_COND_FSUUID)
+#define IMAD_CONDS_FS (IMAD_COND_FSMAGIC | IMAD_COND_FSNAME | IMAD_COND_FS_SUBTYPE | IMAD_COND_FSUUID)
 #define IMAD_CONDS_TASK (IMAD_COND_UID | IMAD_COND_EUID | IMAD_COND_GID | IMAD_COND_EGID)
 #define IMAD_CONDS_OWNER (IMAD_COND_FOWNER | IMAD_COND_FGROUP)
 
 /* Names and UUIDs are compared in whole words. */
-_Static_assert(sizeof(struct imad_rule) == 104 && sizeof(struct imad_facts) == 104, "matcher layout");
+_Static_assert(sizeof(struct imad_rule) == 160 && sizeof(struct imad_facts) == 144, "matcher layout");
 _Static_assert(__builtin_offsetof(struct imad_rule, fsuuid) % 8 == 0, "fsuuid of a rule in words");
 _Static_assert(__builtin_offsetof(struct imad_rule, fsname) % 8 == 0, "fsname of a rule in words");
 _Static_assert(__builtin_offsetof(struct imad_facts, fsuuid) % 8 == 0, "fsuuid of a use in words");
 _Static_assert(__builtin_offsetof(struct imad_facts, fsname) % 8 == 0, "fsname of a use in words");
+_Static_assert(__builtin_offsetof(struct imad_rule, fs_subtype) % 8 == 0, "fs_subtype of a rule in words");
+_Static_assert(__builtin_offsetof(struct imad_facts, fs_subtype) % 8 == 0, "fs_subtype of a use in words");
 _Static_assert(IMAD_FSNAME_MAX == 32, "fsname is four words");
 
 static __always_inline int imad_match_id(__u32 value, __u32 op, __u32 wanted)
@@ -70,6 +73,8 @@ static __always_inline int imad_match_fs(const struct imad_rule *r, __u32 conds,
 		return 0;
 	if ((conds & IMAD_COND_FSNAME) && !imad_match_words(r->fsname, f->fsname, 4))
 		return 0;
+	if ((conds & IMAD_COND_FS_SUBTYPE) && !imad_match_words(r->fs_subtype, f->fs_subtype, 4))
+		return 0;
 	if ((conds & IMAD_COND_FSUUID) && !imad_match_words(r->fsuuid, f->fsuuid, 2))
 		return 0;
 	return 1;
@@ -100,12 +105,17 @@ static __always_inline int imad_match_owner(const struct imad_rule *r, __u32 con
 	return 1;
 }
 
-/* Keys and critical data are measured only where a rule names them: they are no files. */
-static __always_inline int imad_match_func(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+/*
+ * Keys and critical data are no files: only a rule that names them is meant, and of
+ * its conditions only who did it and the name count (gid= is taken and not looked at).
+ */
+static __always_inline int imad_match_data(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
 {
-	if (conds & IMAD_COND_FUNC)
-		return r->func == f->func;
-	return f->func != IMAD_KEY_CHECK && f->func != IMAD_CRITICAL_DATA;
+	if (!(conds & IMAD_COND_FUNC) || r->func != f->func)
+		return 0;
+	if ((conds & IMAD_COND_UID) && !imad_match_id(f->uid, r->uid_op, r->uid))
+		return 0;
+	return !(conds & IMAD_COND_NAMES) || (r->names & f->names);
 }
 
 /* Whether all conditions of the rule hold for this use. */
@@ -113,7 +123,9 @@ static __always_inline int imad_rule_matches(const struct imad_rule *r, const st
 {
 	__u32 conds = r->conds;
 
-	if (!imad_match_func(r, conds, f))
+	if (f->func == IMAD_KEY_CHECK || f->func == IMAD_CRITICAL_DATA)
+		return imad_match_data(r, conds, f);
+	if ((conds & IMAD_COND_FUNC) && r->func != f->func)
 		return 0;
 	if ((conds & IMAD_COND_MASK) && r->mask != f->mask)
 		return 0;
@@ -125,15 +137,18 @@ static __always_inline int imad_rule_matches(const struct imad_rule *r, const st
 		return 0;
 	if ((conds & IMAD_CONDS_OWNER) && !imad_match_owner(r, conds, f))
 		return 0;
+	if ((conds & IMAD_COND_LABELS) && (r->labels & ~f->labels))
+		return 0;
 	return 1;
 }
 
 /*
- * Take rule @i into account: the first rule of a class that matches decides it, a
+ * Take rule @r into account: the first rule of a class that matches decides it, a
  * dont_ rule by closing it without an action. To be called in the order of the
- * policy. Returns 1 when every class is decided and the walk may end, else 0.
+ * policy. What is appraised need not be hashed as well, unless a later rule says so.
+ * Returns 1 when every class is decided and the walk may end, else 0.
  */
-static __always_inline int imad_decide(struct imad_decision *d, const struct imad_rule *r, __u32 i,
+static __always_inline int imad_decide(struct imad_decision *d, const struct imad_rule *r,
 				       const struct imad_facts *f)
 {
 	__u32 does = r->action & IMAD_ACTION_DO;
@@ -141,9 +156,13 @@ static __always_inline int imad_decide(struct imad_decision *d, const struct ima
 
 	if ((class & d->open) && imad_rule_matches(r, f)) {
 		d->open &= ~class;
+		if (does & IMAD_APPRAISE) {
+			d->action &= ~IMAD_HASH;
+			d->algos = r->algos;
+		}
 		d->action |= does;
-		if (class & IMAD_MEASURE) {
-			d->rule = i + 1;
+		d->opts |= r->opts;
+		if (does & IMAD_MEASURE) {
 			d->slot_bit = r->slot_bit;
 			d->pcr_slots = r->pcr_slots;
 		}

@@ -23,6 +23,21 @@ const char *policy_func_name(unsigned int func)
 	return func < ARRAY_SIZE(func_names) ? func_names[func] : NULL;
 }
 
+/* Hooks that have a file to hold. */
+#define FUNC_FILES (FUNC_ALL & ~FUNC_NAMED_ONLY & ~POLICY_FUNC_BIT(KEXEC_CMDLINE))
+
+/* Classes of actions, numbered. */
+enum { CLASS_MEASURE, CLASS_APPRAISE, CLASS_AUDIT, CLASS_HASH, N_CLASSES };
+
+static unsigned int class_of(const struct imad_rule *r)
+{
+	if (r->action & (IMAD_MEASURE | IMAD_DONT_MEASURE))
+		return CLASS_MEASURE;
+	if (r->action & (IMAD_APPRAISE | IMAD_DONT_APPRAISE))
+		return CLASS_APPRAISE;
+	return r->action & (IMAD_AUDIT | IMAD_DONT_AUDIT) ? CLASS_AUDIT : CLASS_HASH;
+}
+
 static uint32_t rule_funcs(const struct imad_rule *r)
 {
 	return r->conds & IMAD_COND_FUNC ? 1u << r->func : FUNC_ALL & ~FUNC_NAMED_ONLY;
@@ -56,8 +71,10 @@ void policy_summarize(const struct policy *p, struct policy_summary *ret)
 
 		s.all_slots |= r->slot_bit;
 		s.conds |= r->conds;
-		if (r->action & IMAD_ACTION_DO)
-			s.funcs |= rule_funcs(r);
+		if (!(r->action & IMAD_ACTION_DO) || r->func == IMAD_SETXATTR_CHECK)
+			continue; /* the latter says which labels may be written, and meets no event */
+		s.classes |= r->action;
+		s.funcs |= rule_funcs(r);
 	}
 	s.may_match_magic_all = s.funcs != 0 && !(s.conds & IMAD_CONDS_FS);
 	*ret = s;
@@ -68,7 +85,7 @@ bool policy_can_match_fs(const struct policy *p, uint64_t fsmagic, const char *f
 {
 	struct imad_facts f = { .fsmagic = fsmagic };
 	uint32_t known = IMAD_COND_FSMAGIC;
-	uint32_t closed = 0; /* hooks whose uses here an earlier dont_measure has all taken */
+	uint32_t closed[N_CLASSES] = { 0 }; /* hooks whose uses here an earlier dont_ rule has all taken */
 
 	if (fsname) {
 		known |= IMAD_COND_FSNAME;
@@ -84,10 +101,10 @@ bool policy_can_match_fs(const struct policy *p, uint64_t fsmagic, const char *f
 
 		if (!imad_match_fs(r, r->conds & known, &f))
 			continue;
-		if (r->action == IMAD_MEASURE && (rule_funcs(r) & ~closed))
+		if ((r->action & IMAD_ACTION_DO) && (rule_funcs(r) & FUNC_FILES & ~closed[class_of(r)]))
 			return true;
-		if (r->action == IMAD_DONT_MEASURE && !(r->conds & ~(known | IMAD_COND_FUNC)))
-			closed |= rule_funcs(r);
+		if ((r->action & IMAD_ACTION_DONT) && !(r->conds & ~(known | IMAD_COND_FUNC)))
+			closed[class_of(r)] |= rule_funcs(r);
 	}
 	return false;
 }

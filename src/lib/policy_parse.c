@@ -53,27 +53,25 @@ static const char *check_bytes(struct slice token)
 
 static const char *take_action(const struct policy_action *a, struct draft *d)
 {
-	if (a->bit == 0)
-		return "action needs a newer imad";
 	if (d->rule.action != 0)
 		return "second action";
 	d->rule.action = a->bit;
 	return NULL;
 }
 
-/* @rest is what follows the name: operator and value. */
-static const char *take_word(const struct policy_word *w, struct slice rest, struct draft *d)
+/* @rest is what follows the name in @token: operator and value. */
+static const char *take_word(const struct policy_word *w, struct slice token, struct slice rest, struct draft *d)
 {
 	if (*w->operators ? rest.n == 0 || !strchr(w->operators, *rest.p) : rest.n != 0)
 		return "operator does not fit";
-	if (!w->parse)
-		return "word needs a newer imad";
-	if (d->rule.conds & w->rivals)
-		return d->rule.conds & w->conds ? "given twice" : "excluded by an earlier word";
+	if (d->given & w->rivals)
+		return d->given & 1u << (w - policy_words) ? "given twice" : "excluded by an earlier word";
 	if (rest.n == 1)
 		return "value is missing";
-	d->op = *rest.p;
-	return w->parse(w, (struct slice){ rest.p + 1, rest.n - 1 }, d);
+	d->op = rest.n ? *rest.p : '\0';
+	d->given |= 1u << (w - policy_words);
+	d->tokens[w - policy_words] = token;
+	return w->parse(w, rest.n ? (struct slice){ rest.p + 1, rest.n - 1 } : rest, d);
 }
 
 /* One word of a rule: NULL, or why it is refused. */
@@ -91,34 +89,30 @@ static const char *take_token(struct slice token, struct draft *d)
 	name.n = 0;
 	while (name.n < token.n && !strchr("=<>", token.p[name.n]))
 		name.n++;
-	for (const struct policy_word *w = policy_words; w->name; w++)
+	for (const struct policy_word *w = policy_words; w < policy_words + WORD_COUNT; w++)
 		if (slice_is(name, w->name))
-			return take_word(w, (struct slice){ token.p + name.n, token.n - name.n }, d);
+			return take_word(w, token, (struct slice){ token.p + name.n, token.n - name.n }, d);
 	return "unknown word";
 }
 
 /* All words of one line. A '#' at the start of a word makes the rest a comment. */
 static int parse_words(struct slice line, struct draft *d, struct parse_error *reterr)
 {
-	struct slice first = next_token(&(struct slice){ line.p, line.n });
+	struct slice first = next_token(&(struct slice){ line.p, line.n }), token;
 	const char *why;
 
 	for (;;) {
-		struct slice token = next_token(&line);
-
+		token = next_token(&line);
 		if (token.n == 0 || *token.p == '#')
 			break;
 		why = take_token(token, d);
 		if (why)
 			return refuse(-EBADMSG, why, token, reterr);
-		if (d->slot.pcr != POLICY_PCR_DEFAULT && !d->pcr_token.p)
-			d->pcr_token = token;
 	}
 	if (d->rule.action == 0)
 		return refuse(-EBADMSG, "rule has no action", first, reterr);
-	if (d->rule.action != IMAD_MEASURE && d->pcr_token.p)
-		return refuse(-EBADMSG, "pcr= needs measure", d->pcr_token, reterr);
-	return 0;
+	why = policy_rule_invalid(d, &token);
+	return why ? refuse(-EBADMSG, why, token, reterr) : 0;
 }
 
 static bool same_slot(const struct policy_slot *a, const struct policy_slot *b)
@@ -155,11 +149,39 @@ static int add_rule(struct policy *p, struct draft *d, struct slice token, struc
 	return 0;
 }
 
-static int parse_line(struct policy *p, struct slice line,
-		      const char *(*template_ok)(const char *name, size_t len), struct parse_error *reterr)
+/* How much of each table of a policy is used. */
+struct counts {
+	unsigned int rules, slots, names, labels, lists, inactive;
+};
+
+static struct counts count(const struct policy *p)
 {
-	struct draft d = { .slot.pcr = POLICY_PCR_DEFAULT, .template_ok = template_ok };
+	return (struct counts){ p->n_rules, p->n_slots, p->n_names, p->n_labels, p->n_lists, p->n_inactive };
+}
+
+/* Forget what lies behind the first @keep of a table, and leave no trace of it. */
+#define TRUNCATE(p, table, keep)                                                                          \
+	do {                                                                                              \
+		memset(&(p)->table[keep], 0, ((p)->n_##table - (keep)) * sizeof((p)->table[0]));          \
+		(p)->n_##table = (keep);                                                                  \
+	} while (0)
+
+/* As it was when its counts were @n. */
+static void truncate_policy(struct policy *p, struct counts n)
+{
+	TRUNCATE(p, rules, n.rules);
+	TRUNCATE(p, slots, n.slots);
+	TRUNCATE(p, names, n.names);
+	TRUNCATE(p, labels, n.labels);
+	TRUNCATE(p, lists, n.lists);
+	p->n_inactive = n.inactive;
+}
+
+static int parse_line(struct policy *p, struct slice line, const struct policy_env *env, struct parse_error *reterr)
+{
+	struct draft d = { .slot.pcr = POLICY_PCR_DEFAULT, .policy = p, .names = p, .env = env };
 	struct slice first = next_token(&(struct slice){ line.p, line.n });
+	const struct counts before = count(p);
 	int r;
 
 	/* Where the kernel sees the end of its text, a rule could hide behind a comment. */
@@ -172,22 +194,18 @@ static int parse_line(struct policy *p, struct slice line,
 	r = parse_words(line, &d, reterr);
 	if (r < 0)
 		return r;
+	if ((d.rule.conds & IMAD_COND_LABELS) && !env->labels) {
+		truncate_policy(p, before); /* its labels are nobody's */
+		p->n_inactive++;
+		return 0;
+	}
 	return add_rule(p, &d, first, reterr);
 }
 
-/* Forget rules and slots behind the first ones, and leave no trace of them. */
-static void truncate_policy(struct policy *p, unsigned int n_rules, unsigned int n_slots)
+int policy_parse(struct policy *p, const char *text, size_t n, const struct policy_env *env,
+		 struct parse_error *reterr)
 {
-	memset(&p->rules[n_rules], 0, (p->n_rules - n_rules) * sizeof(p->rules[0]));
-	memset(&p->slots[n_slots], 0, (p->n_slots - n_slots) * sizeof(p->slots[0]));
-	p->n_rules = n_rules;
-	p->n_slots = n_slots;
-}
-
-int policy_parse(struct policy *p, const char *text, size_t n,
-		 const char *(*template_ok)(const char *name, size_t len), struct parse_error *reterr)
-{
-	unsigned int n_rules = p->n_rules, n_slots = p->n_slots;
+	const struct counts before = count(p);
 	struct slice rest = { text, n };
 	int r;
 
@@ -199,9 +217,9 @@ int policy_parse(struct policy *p, const char *text, size_t n,
 		const char *end = memchr(rest.p, '\n', rest.n);
 		struct slice line = { rest.p, end ? (size_t)(end - rest.p) : rest.n };
 
-		r = parse_line(p, line, template_ok, reterr);
+		r = parse_line(p, line, env, reterr);
 		if (r < 0) {
-			truncate_policy(p, n_rules, n_slots);
+			truncate_policy(p, before);
 			reterr->line = number;
 			return r;
 		}

@@ -13,13 +13,6 @@
 #define ID_MAX (UINT32_MAX - 1) /* the last one is the invalid id */
 #define UUID_TEXT 36
 
-/* The hooks that a rule may name today. */
-#define FUNCS_KNOWN                                                                                       \
-	(POLICY_FUNC_BIT(FILE_CHECK) | POLICY_FUNC_BIT(MMAP_CHECK) | POLICY_FUNC_BIT(BPRM_CHECK) |        \
-	 POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
-	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) |                   \
-	 POLICY_FUNC_BIT(POLICY_CHECK))
-
 static const struct {
 	const char *name;
 	unsigned int func;
@@ -99,8 +92,6 @@ static const char *parse_func(const struct policy_word *w, struct slice value, s
 			func = old_func_names[i].func;
 	if (func == IMAD_NONE)
 		return "unknown func";
-	if (!(FUNCS_KNOWN & 1u << func))
-		return "func needs a newer imad";
 	d->rule.func = func;
 	d->rule.conds |= w->conds;
 	return NULL;
@@ -156,20 +147,35 @@ static void print_fsmagic(const struct policy_word *w, const struct draft *d, st
 	buf_addf(out, "%s=0x%" PRIx64 " ", w->name, (uint64_t)d->rule.fsmagic);
 }
 
-/* Of several fsname= the kernel takes the last. */
-static const char *parse_fsname(const struct policy_word *w, struct slice value, struct draft *d)
+static const char *take_fsname(const struct policy_word *w, struct slice value, struct draft *d, char *to)
 {
 	if (value.n >= IMAD_FSNAME_MAX)
 		return "file system name too long";
-	memset(d->rule.fsname, 0, sizeof(d->rule.fsname)); /* the matcher compares the whole field */
-	memcpy(d->rule.fsname, value.p, value.n);
+	memset(to, 0, IMAD_FSNAME_MAX); /* the matcher compares the whole field */
+	memcpy(to, value.p, value.n);
 	d->rule.conds |= w->conds;
 	return NULL;
+}
+
+/* Of several fsname= the kernel takes the last. */
+static const char *parse_fsname(const struct policy_word *w, struct slice value, struct draft *d)
+{
+	return take_fsname(w, value, d, d->rule.fsname);
 }
 
 static void print_fsname(const struct policy_word *w, const struct draft *d, struct buf *out)
 {
 	buf_addf(out, "%s=%s ", w->name, d->rule.fsname);
+}
+
+static const char *parse_fs_subtype(const struct policy_word *w, struct slice value, struct draft *d)
+{
+	return take_fsname(w, value, d, d->rule.fs_subtype);
+}
+
+static void print_fs_subtype(const struct policy_word *w, const struct draft *d, struct buf *out)
+{
+	buf_addf(out, "%s=%s ", w->name, d->rule.fs_subtype);
 }
 
 /* The kernel reads the first 36 characters and does not look at the rest. */
@@ -271,9 +277,7 @@ static const char *parse_template(const struct policy_word *w, struct slice valu
 	(void)w;
 	if (d->rule.action != IMAD_MEASURE)
 		return "template= must stand after measure";
-	if (d->slot.template)
-		return "given twice";
-	name = d->template_ok ? d->template_ok(value.p, value.n) : NULL;
+	name = d->env->template_ok ? d->env->template_ok(value.p, value.n) : NULL;
 	if (!name)
 		return "unknown template";
 	d->slot.template = name;
@@ -286,57 +290,118 @@ static void print_template(const struct policy_word *w, const struct draft *d, s
 		buf_addf(out, "%s=%s ", w->name, d->slot.template);
 }
 
-#define WORD(word, ...) \
-	{ .name = #word, .operators = "=", .parse = parse_##word, .print = print_##word, __VA_ARGS__ }
-#define ID_WORD(word, field, ...)                                               \
-	{ .name = #word, .operators = "=<>", .parse = parse_id, .print = print_id, \
-	  .id_offset = offsetof(struct imad_rule, field),                          \
-	  .op_offset = offsetof(struct imad_rule, field##_op), __VA_ARGS__ }
-#define LATER(word) { .name = #word, .operators = "=" }
+static const char *parse_appraise_type(const struct policy_word *w, struct slice value, struct draft *d)
+{
+	(void)w;
+	if (slice_is(value, "imasig"))
+		d->rule.opts |= IMAD_OPT_SIGNED;
+	else if (slice_is(value, "imasig|modsig"))
+		d->rule.opts |= IMAD_OPT_SIGNED | IMAD_OPT_MODSIG;
+	else if (slice_is(value, "sigv3"))
+		d->rule.opts |= IMAD_OPT_SIGNED | IMAD_OPT_SIGV3;
+	else
+		return "unknown appraise_type";
+	return NULL;
+}
+
+static void print_appraise_type(const struct policy_word *w, const struct draft *d, struct buf *out)
+{
+	uint32_t opts = d->rule.opts;
+
+	if (opts & IMAD_OPT_SIGNED)
+		buf_addf(out, "%s=%s ", w->name,
+			 opts & IMAD_OPT_MODSIG ? "imasig|modsig" : opts & IMAD_OPT_SIGV3 ? "sigv3" : "imasig");
+}
+
+/* What once was appraise_flag=check_blacklist: taken and without effect, whatever it says. */
+static const char *parse_appraise_flag(const struct policy_word *w, struct slice value, struct draft *d)
+{
+	(void)w, (void)value, (void)d;
+	return NULL;
+}
+
+static const char *parse_digest_type(const struct policy_word *w, struct slice value, struct draft *d)
+{
+	(void)w;
+	if (!slice_is(value, "verity"))
+		return "unknown digest_type";
+	d->rule.opts |= IMAD_OPT_VERITY;
+	return NULL;
+}
+
+static void print_digest_type(const struct policy_word *w, const struct draft *d, struct buf *out)
+{
+	if (d->rule.opts & IMAD_OPT_VERITY)
+		buf_addf(out, "%s=verity ", w->name);
+}
+
+static const char *parse_permit_directio(const struct policy_word *w, struct slice value, struct draft *d)
+{
+	(void)w, (void)value;
+	d->rule.opts |= IMAD_OPT_DIRECTIO;
+	return NULL;
+}
+
+static void print_permit_directio(const struct policy_word *w, const struct draft *d, struct buf *out)
+{
+	if (d->rule.opts & IMAD_OPT_DIRECTIO)
+		buf_addf(out, "%s ", w->name);
+}
+
+#define ONCE(ID) .rivals = 1u << WORD_##ID
+#define EITHER(A, B) .rivals = 1u << WORD_##A | 1u << WORD_##B
+
+#define WORD(ID, word, ...)                                                                 \
+	[WORD_##ID] = { .name = #word, .operators = "=", .parse = parse_##word, .print = print_##word, __VA_ARGS__ }
+#define ID_WORD(ID, word, field, ...)                                                       \
+	[WORD_##ID] = { .name = #word, .operators = "=<>", .parse = parse_id, .print = print_id, \
+			.id_offset = offsetof(struct imad_rule, field),                     \
+			.op_offset = offsetof(struct imad_rule, field##_op), __VA_ARGS__ }
+#define LIST_WORD(ID, word, what, condition)                                                \
+	[WORD_##ID] = { .name = #word, .operators = "=", .parse = policy_parse_##what,      \
+			.print = policy_print_##what, .conds = condition, ONCE(ID) }
 
 #define MASK_CONDS (IMAD_COND_MASK | IMAD_COND_INMASK)
-#define UID_CONDS (IMAD_COND_UID | IMAD_COND_EUID)
-#define GID_CONDS (IMAD_COND_GID | IMAD_COND_EGID)
 
-const struct policy_word policy_words[] = {
-	WORD(func, .conds = IMAD_COND_FUNC, .rivals = IMAD_COND_FUNC),
-	WORD(mask, .conds = MASK_CONDS, .rivals = MASK_CONDS),
-	WORD(fsmagic, .conds = IMAD_COND_FSMAGIC),
-	WORD(fsname, .conds = IMAD_COND_FSNAME),
-	LATER(fs_subtype),
-	LATER(keyrings),
-	LATER(label),
-	WORD(pcr, .conds = 0),
-	WORD(fsuuid, .conds = IMAD_COND_FSUUID),
-	ID_WORD(uid, uid, .conds = IMAD_COND_UID, .rivals = UID_CONDS),
-	ID_WORD(euid, uid, .conds = IMAD_COND_EUID, .rivals = UID_CONDS),
-	ID_WORD(gid, gid, .conds = IMAD_COND_GID, .rivals = GID_CONDS),
-	ID_WORD(egid, gid, .conds = IMAD_COND_EGID, .rivals = GID_CONDS),
-	ID_WORD(fowner, fowner, .conds = IMAD_COND_FOWNER, .rivals = IMAD_COND_FOWNER),
-	ID_WORD(fgroup, fgroup, .conds = IMAD_COND_FGROUP, .rivals = IMAD_COND_FGROUP),
-	LATER(appraise_algos),
-	LATER(obj_user),
-	LATER(obj_role),
-	LATER(obj_type),
-	LATER(subj_user),
-	LATER(subj_role),
-	LATER(subj_type),
-	WORD(template, .conds = 0),
-	LATER(appraise_type),
-	LATER(appraise_flag),
-	LATER(digest_type),
-	{ .name = "permit_directio", .operators = "" },
-	{ .name = NULL },
+const struct policy_word policy_words[WORD_COUNT] = {
+	WORD(FUNC, func, .conds = IMAD_COND_FUNC, ONCE(FUNC)),
+	WORD(MASK, mask, .conds = MASK_CONDS, ONCE(MASK)),
+	WORD(FSMAGIC, fsmagic, .conds = IMAD_COND_FSMAGIC),
+	WORD(FSNAME, fsname, .conds = IMAD_COND_FSNAME),
+	WORD(FS_SUBTYPE, fs_subtype, .conds = IMAD_COND_FS_SUBTYPE, ONCE(FS_SUBTYPE)),
+	LIST_WORD(KEYRINGS, keyrings, names, IMAD_COND_NAMES),
+	LIST_WORD(LABEL, label, names, IMAD_COND_NAMES),
+	WORD(PCR, pcr, .conds = 0),
+	WORD(FSUUID, fsuuid, .conds = IMAD_COND_FSUUID),
+	ID_WORD(UID, uid, uid, .conds = IMAD_COND_UID, EITHER(UID, EUID)),
+	ID_WORD(EUID, euid, uid, .conds = IMAD_COND_EUID, EITHER(UID, EUID)),
+	ID_WORD(GID, gid, gid, .conds = IMAD_COND_GID, EITHER(GID, EGID)),
+	ID_WORD(EGID, egid, gid, .conds = IMAD_COND_EGID, EITHER(GID, EGID)),
+	ID_WORD(FOWNER, fowner, fowner, .conds = IMAD_COND_FOWNER, ONCE(FOWNER)),
+	ID_WORD(FGROUP, fgroup, fgroup, .conds = IMAD_COND_FGROUP, ONCE(FGROUP)),
+	LIST_WORD(APPRAISE_ALGOS, appraise_algos, algos, 0),
+	LIST_WORD(OBJ_USER, obj_user, label, IMAD_COND_LABELS),
+	LIST_WORD(OBJ_ROLE, obj_role, label, IMAD_COND_LABELS),
+	LIST_WORD(OBJ_TYPE, obj_type, label, IMAD_COND_LABELS),
+	LIST_WORD(SUBJ_USER, subj_user, label, IMAD_COND_LABELS),
+	LIST_WORD(SUBJ_ROLE, subj_role, label, IMAD_COND_LABELS),
+	LIST_WORD(SUBJ_TYPE, subj_type, label, IMAD_COND_LABELS),
+	WORD(TEMPLATE, template, .conds = 0, ONCE(TEMPLATE)),
+	WORD(APPRAISE_TYPE, appraise_type, .conds = 0),
+	[WORD_APPRAISE_FLAG] = { .name = "appraise_flag", .operators = "=", .parse = parse_appraise_flag },
+	WORD(DIGEST_TYPE, digest_type, .conds = 0),
+	[WORD_PERMIT_DIRECTIO] = { .name = "permit_directio", .operators = "", .parse = parse_permit_directio,
+				   .print = print_permit_directio },
 };
 
 const struct policy_action policy_actions[] = {
 	{ "measure", IMAD_MEASURE },
 	{ "dont_measure", IMAD_DONT_MEASURE },
-	{ "appraise", 0 },
-	{ "dont_appraise", 0 },
-	{ "audit", 0 },
-	{ "dont_audit", 0 },
-	{ "hash", 0 },
-	{ "dont_hash", 0 },
+	{ "appraise", IMAD_APPRAISE },
+	{ "dont_appraise", IMAD_DONT_APPRAISE },
+	{ "audit", IMAD_AUDIT },
+	{ "dont_audit", IMAD_DONT_AUDIT },
+	{ "hash", IMAD_HASH },
+	{ "dont_hash", IMAD_DONT_HASH },
 	{ NULL, 0 },
 };
