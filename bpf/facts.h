@@ -7,6 +7,7 @@ struct walk {
 	struct imad_facts facts;
 	struct imad_decision decision;
 	__u32 base;
+	bool silent; /* only asking: the rules do not count it as a hit */
 };
 
 static __always_inline int has_cap(const struct cred *cred, int cap)
@@ -50,18 +51,28 @@ static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode
 
 static long walk_rule(__u32 i, struct walk *w)
 {
-	__u32 key = w->base + i;
+	__u32 key = w->base + i, open = w->decision.open;
 	struct imad_rule *r = bpf_map_lookup_elem(&rules, &key);
+	long end = !r || imad_decide(&w->decision, r, &w->facts);
+	__u64 *n;
 
-	return !r || imad_decide(&w->decision, r, &w->facts);
+	if (w->decision.open == open || w->silent)
+		return end;
+	n = bpf_map_lookup_elem(&hits, &key);
+	if (n)
+		(*n)++;
+	return end;
 }
 
-/* The measure rule that @func with @mask meets; w->facts is filled. Result in w->decision. */
-static __always_inline __u32 match(struct walk *w, __u32 func, __u32 mask)
+/*
+ * The slots that @func with @mask asks for beyond what is @done; w->facts is filled.
+ * What the rules decided is in w->decision.
+ */
+static __always_inline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 {
 	__u32 active = control.rules;
 
-	w->decision = (struct imad_decision){ .open = IMAD_MEASURE };
+	w->decision = (struct imad_decision){ .open = control.classes };
 	if (!(control.funcs & (1u << func)))
 		return 0;
 	w->facts.func = func;
@@ -69,7 +80,7 @@ static __always_inline __u32 match(struct walk *w, __u32 func, __u32 mask)
 	w->base = (active >> 16) * IMAD_RULES_MAX;
 	count(matches);
 	bpf_loop(active & 0xffff, walk_rule, w, 0);
-	return w->decision.slot_bit;
+	return imad_wanted(&w->decision, done);
 }
 
 #endif

@@ -62,7 +62,7 @@ static __always_inline bool gate_will_hold(struct file *file, struct inode *inod
 {
 	__u32 dev = inode->i_sb->s_dev;
 
-	if (v && (v->flags & IMAD_VERDICT_IGNORED))
+	if (v && (v->flags & IMAD_VERDICT_IGNORED) && v->epoch == control.epoch)
 		return false;
 	if (control.hold == IMAD_HOLD_ACCESS && !(file->f_mode & FMODE_READ))
 		return false;
@@ -234,24 +234,18 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	count(opens);
 
 	fill_facts(&w.facts, inode, control.conds);
-	slots = match(&w, func, mask);
-	if (slots && (w.decision.pcr_slots & done)) {
-		if (g)
-			reader_again(g, file, inode);
-		slots = 0;
-	} else if (!slots) {
+	slots = match(&w, func, mask, done);
+	if (g && (w.decision.pcr_slots & done))
+		reader_again(g, file, inode);
+	if (!w.decision.action)
 		unmatched = quiet;
-	}
 	if (!slots && exec && !bpf_map_lookup_elem(&in_elf_exec, &tid)) {
-		slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
-		if (slots && (w.decision.pcr_slots & done))
-			slots = 0;
+		slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
 		func = IMAD_BPRM_CHECK;
 	}
 	if (!slots && (file->f_mode & FMODE_READ)) {
-		maybe = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC);
-		if (maybe && (w.decision.pcr_slots & done))
-			maybe = 0;
+		w.silent = true;
+		maybe = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done);
 	}
 	if (slots || maybe)
 		want(file, inode, v, func, slots, maybe);
@@ -268,7 +262,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 {
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
-	__u32 flags, mask, done;
+	__u32 flags, mask, done, epoch;
 	struct imad_gen *g;
 	int writers;
 
@@ -287,14 +281,15 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (!(mask & (control.masks | IMAD_MAY_READ | IMAD_MAY_EXEC)))
 		return 0; /* only written, and no rule asks for that */
 
+	epoch = *(volatile __u32 *)&control.epoch; /* before anything that the policy decides */
 	g = gen_find(inode);
 	writers = writers_of(inode);
-	if (g && writers <= 0 && g->settled == settled_key(control.epoch, g->gen))
+	if (g && writers <= 0 && g->settled == settled_key(epoch, g->gen))
 		return 0;
 	v = g ? verdict_find(inode) : NULL;
 	done = done_slots(g, v, writers);
 	if (v && all_done(done) && writers <= 0 && (g->flags & IMAD_GEN_TOMTOU)) {
-		g->settled = settled_key(v->epoch, v->gen); /* void if the generation has moved meanwhile */
+		g->settled = settled_key(epoch, v->gen); /* void if the generation has moved meanwhile */
 		return 0;
 	}
 	if (all_done(done) && (flags & FMODE_EXEC_FLAG))
@@ -346,7 +341,7 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	__sync_fetch_and_sub(&n_late_opens, 1);
 	g = gen_find(inode);
 	v = verdict_find(inode);
-	slots = g ? imad_pending(g->want, v, control.epoch) : 0;
+	slots = g ? imad_pending(g->want, v) : 0;
 	if (slots) /* an open that failed before it came here leaves its mark to the thread's next one */
 		use(file, inode, v, IMAD_FILE_CHECK, slots);
 	return 0;
@@ -371,8 +366,8 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 	if (all_done(done) || is_skipped(inode))
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
-	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
-	if (slots && !(w.decision.pcr_slots & done))
+	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
+	if (slots)
 		use(file, inode, v, IMAD_BPRM_CHECK, slots);
 	return 0;
 }
@@ -412,13 +407,13 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 		return 0;
 	if (prot & PROT_EXEC) {
 		fill_facts(&w.facts, inode, control.conds);
-		slots = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC);
-		if (slots && !(w.decision.pcr_slots & done))
+		slots = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done);
+		if (slots)
 			use(file, inode, v, IMAD_MMAP_CHECK, slots);
 		return 0;
 	}
 	/* Content mapped before it was ever read: what the open wanted was not held yet. */
-	if (g && control.hold == IMAD_HOLD_ACCESS && imad_pending(g->want, v, control.epoch))
+	if (g && control.hold == IMAD_HOLD_ACCESS && imad_pending(g->want, v))
 		use(file, inode, v, IMAD_FILE_CHECK, IMAD_WANT_SLOTS(g->want));
 	return 0;
 }
@@ -458,8 +453,8 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 		return 0;
 	func = read_func(read_id);
 	fill_facts(&w.facts, inode, control.conds);
-	slots = match(&w, func, IMAD_MAY_READ);
-	if (!slots || (w.decision.pcr_slots & done))
+	slots = match(&w, func, IMAD_MAY_READ, done);
+	if (!slots)
 		return 0;
 	if (control.hold == IMAD_HOLD_ACCESS) /* the kernel reads next, and that the gate holds */
 		want(file, inode, v, func, slots, 0);

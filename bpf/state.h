@@ -28,6 +28,14 @@ struct {
 	__type(value, struct imad_rule);
 } rules SEC(".maps");
 
+/* How often each rule decided a use, in the order of the rules. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2 * IMAD_RULES_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} hits SEC(".maps");
+
 /* Superblocks that carry a fanotify mark, by s_dev. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -105,7 +113,7 @@ static __always_inline __u32 done_slots(const struct imad_gen *g, const struct i
 {
 	if (!g || !v)
 		return 0;
-	return imad_done(g, v, control.epoch, writers);
+	return imad_done(g, v, writers);
 }
 
 /*
@@ -116,7 +124,7 @@ static __always_inline void add_want(__u64 *word, __u64 gen, __u32 slots, const 
 {
 	for (int i = 0; i < 8; i++) {
 		__u64 old = *word;
-		__u64 new = IMAD_WANT(gen, slots | imad_pending(old, v, control.epoch));
+		__u64 new = IMAD_WANT(gen, slots | imad_pending(old, v));
 
 		if (IMAD_WANT_GEN(old) == (__u32)gen)
 			new |= old;
@@ -128,6 +136,7 @@ static __always_inline void add_want(__u64 *word, __u64 gen, __u32 slots, const 
 /*
  * What BPF saw once need not be looked up again: at the same generation and epoch a
  * verdict never has less done, so this word spares the usual open the second map.
+ * The epoch must have been read before what is settled was decided.
  */
 static __always_inline __u64 settled_key(__u32 epoch, __u64 gen)
 {

@@ -78,7 +78,8 @@ enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 
 #define IMAD_FSNAME_MAX 32 /* with NUL, of type and subtype; longest in-tree filesystem type name is 15 */
 #define IMAD_RULES_MAX 512
-#define IMAD_SLOTS_MAX 32
+#define IMAD_SLOTS_MAX 24 /* measure slots: the lowest bits of a slot word */
+#define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode */
 #define IMAD_SKIP_MAX 32
 #define IMAD_NAME_MAX 256 /* NAME_MAX and NUL */
 
@@ -168,11 +169,12 @@ struct imad_gen {
 
 /*
  * What the daemon decided about an inode (map "verdicts"; only the daemon
- * writes). Valid for @gen and @epoch only.
+ * writes). Valid for @gen only. A new policy does not take back what is @done, as
+ * in IMA: slots keep their meaning while the daemon runs.
  */
 struct imad_verdict {
 	__u64 gen;
-	__u32 epoch;
+	__u32 epoch; /* of @flags: a new policy voids all ignore marks */
 	__u32 done;  /* slots whose record is in the list and extended */
 	__u32 flags; /* IMAD_VERDICT_* */
 	__u32 pad;
@@ -186,9 +188,9 @@ struct imad_verdict {
  * generation, so equal generations under a writer mean the same writers.
  */
 static inline __attribute__((__always_inline__)) __u32
-imad_done(const struct imad_gen *g, const struct imad_verdict *v, __u32 epoch, int writers)
+imad_done(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
-	if (v->gen != g->gen || v->epoch != epoch || (g->flags & IMAD_GEN_UNCACHED))
+	if (v->gen != g->gen || (g->flags & IMAD_GEN_UNCACHED))
 		return 0;
 	if (writers <= 0 && (v->flags & IMAD_VERDICT_PROVISIONAL))
 		return 0;
@@ -200,11 +202,11 @@ imad_done(const struct imad_gen *g, const struct imad_verdict *v, __u32 epoch, i
  * generation than the want satisfies it, whoever has written since.
  */
 static inline __attribute__((__always_inline__)) __u32
-imad_pending(__u64 want, const struct imad_verdict *v, __u32 epoch)
+imad_pending(__u64 want, const struct imad_verdict *v)
 {
 	__u32 slots = IMAD_WANT_SLOTS(want);
 
-	if (v && v->epoch == epoch && (__s32)((__u32)v->gen - IMAD_WANT_GEN(want)) >= 0)
+	if (v && (__s32)((__u32)v->gen - IMAD_WANT_GEN(want)) >= 0)
 		slots &= ~v->done;
 	return slots;
 }
@@ -212,7 +214,8 @@ imad_pending(__u64 want, const struct imad_verdict *v, __u32 epoch)
 /* The settings that BPF reads at each use (memory shared with the daemon, which alone writes). */
 struct imad_control {
 	__u32 active;	 /* 0: hooks return at once */
-	__u32 epoch;	 /* every verdict of another epoch is void */
+	__u32 epoch;	 /* moves with the policy: shortcuts and ignore marks of another epoch are void */
+	__u32 classes;	 /* IMAD_MEASURE, IMAD_AUDIT: those with a positive rule */
 	__u32 rules;	 /* active half of the map "rules" << 16 | number of rules: one store switches both */
 	__u32 all_slots; /* every slot bit that some rule can ask for */
 	__u32 funcs;	 /* bit per enum imad_func that some positive rule can match */

@@ -33,6 +33,8 @@ struct engine_ops {
 	/* Let further uses pass without an event (gate_ignore), and take that back. */
 	int (*ignore)(void *arg, int fd, bool survive);
 	void (*regard)(void *arg, int fd);
+	void (*regard_all)(void *arg); /* every inode is gated again */
+	int (*install)(void *arg, const struct policy *p); /* all or nothing: 0 or negative errno */
 	/* Name, label and digests of the file behind @fd. @digest: known already, NULL if not. */
 	int (*collect)(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
 		       struct engine_content *ret);
@@ -67,8 +69,13 @@ int engine_new(const struct engine_config *c, const struct engine_ops *ops, stru
 /* Answers everybody (allow), waits for records under way, joins the workers. */
 void engine_free(struct engine *e);
 
-/* The slots' meaning; copied. Call with every new policy. */
-void engine_set_policy(struct engine *e, const struct policy *p);
+/*
+ * Switch to @p: its slots are copied, all ignore marks go, and ops->install puts its
+ * rules to work, so that no first use under the new policy passes unseen. Slots that
+ * had a meaning before must have the same one. Returns what ops->install returns; on
+ * error the rules are the old ones.
+ */
+int engine_set_policy(struct engine *e, const struct policy *p);
 
 /* A held use, from the gate's reader: takes the hold over. Never blocks on I/O, never fails. */
 void engine_hold(struct engine *e, struct hold *h);

@@ -68,6 +68,7 @@ void gate_release(struct hold *h);
  */
 int gate_ignore(struct gate *g, int fd, bool overlay, bool survive);
 void gate_regard(struct gate *g, int fd, bool overlay);
+void gate_regard_all(struct gate *g); /* every inode */
 
 struct gate_counters {
 	uint64_t events;   /* permission events read */

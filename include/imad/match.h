@@ -170,4 +170,17 @@ static __always_inline int imad_decide(struct imad_decision *d, const struct ima
 	return !d->open;
 }
 
+/*
+ * What the decision asks for of an inode of which @done is done: IMA measures it once
+ * for each PCR whatever the template, and audits it once.
+ */
+static __always_inline __u32 imad_wanted(const struct imad_decision *d, __u32 done)
+{
+	__u32 slots = d->pcr_slots & done ? 0 : d->slot_bit;
+
+	if (d->action & IMAD_AUDIT)
+		slots |= IMAD_SLOT_AUDIT & ~done;
+	return slots;
+}
+
 #endif

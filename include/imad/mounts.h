@@ -15,8 +15,9 @@
 struct mounts;
 
 struct mounts_ops {
-	/* Gate or no longer gate the superblock that @path is on. 0 or negative errno. */
+	/* Gate, or no longer gate, the superblock that @path is on. 0 or negative errno. */
 	int (*mark)(void *arg, const char *path, uint32_t s_dev, bool overlay);
+	int (*unmark)(void *arg, const char *path, uint32_t s_dev, bool overlay);
 	void (*gone)(void *arg, uint32_t s_dev);
 	/* Facts of @path as the kernel has them: magic, UUID, type name. 0 or negative errno. */
 	int (*facts)(void *arg, const char *path, struct imad_facts *ret);
@@ -30,7 +31,10 @@ void mounts_freep(struct mounts **m);
 /* Readable with POLLPRI when the mount table has changed. */
 int mounts_fd(const struct mounts *m);
 
-/* Look at the mount table: mark what is new, forget what has gone. 0 or negative errno. */
+/*
+ * Look at the mount table: mark what is new and what @p can now match on, unmark what
+ * it no longer can, forget what has gone. 0 or negative errno.
+ */
 int mounts_scan(struct mounts *m, const struct policy *p);
 
 /* One filesystem. @reason: why it is not gated, NULL if it is; @matters: rules can match on it. */

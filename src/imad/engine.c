@@ -172,8 +172,9 @@ void engine_hold(struct engine *e, struct hold *h)
 		return;
 	}
 	/* A text file that some rule would want if it were a library: told here if that takes no waiting. */
-	if (!engine_pending(e, &g, &v, &maybe) && (!maybe || e->ops.is_elf(e->ops.arg, fd, false) == 0)) {
-		bool marked = (v.flags & IMAD_VERDICT_IGNORED) && v.gen == g.gen;
+	if (!engine_pending(&g, &v, &maybe) && (!maybe || e->ops.is_elf(e->ops.arg, fd, false) == 0)) {
+		bool marked = (v.flags & IMAD_VERDICT_IGNORED) && v.gen == g.gen &&
+			      v.epoch == e->ops.epoch(e->ops.arg);
 
 		engine_count(e, &e->counters.passed);
 		/* Marked, and an event all the same: an ordinary mark does not hold on a file with writers. */
@@ -358,7 +359,7 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
-void engine_set_policy(struct engine *e, const struct policy *p)
+static void take_slots(struct engine *e, const struct policy *p)
 {
 	pthread_mutex_lock(&e->lock);
 	memcpy(e->slots, p->slots, sizeof(e->slots));
@@ -367,6 +368,19 @@ void engine_set_policy(struct engine *e, const struct policy *p)
 		if (p->slots[i].template && template_is_legacy(template_find(p->slots[i].template, strlen(p->slots[i].template))))
 			e->want_sha1 = true;
 	pthread_mutex_unlock(&e->lock);
+}
+
+int engine_set_policy(struct engine *e, const struct policy *p)
+{
+	int r;
+
+	take_slots(e, p); /* before the first use that may want a new one */
+	/* No verdict may tell of a mark that is gone, nor a mark be set for an epoch that is over. */
+	pthread_mutex_lock(&e->settle);
+	e->ops.regard_all(e->ops.arg);
+	r = e->ops.install(e->ops.arg, p);
+	pthread_mutex_unlock(&e->settle);
+	return r;
 }
 
 int engine_barrier(struct engine *e, void (*fn)(void *arg), void *arg)

@@ -27,7 +27,7 @@ struct job {
 	struct imad_gen gen;
 	struct imad_verdict verdict; /* as found */
 	bool has_gen, provisional, unrecorded;
-	uint32_t slots, func, epoch;
+	uint32_t slots, func;
 	struct engine_content content;
 	struct measurement *measurements;
 	unsigned int n_measurements, left;
@@ -58,7 +58,7 @@ void job_run(struct job *j, void *scratch);
 /* Set or take back the ignore mark after @v was decided; publishes @v. Calls only ops. */
 void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive);
 /* What a held use of an inode in this state still wants; *@maybe: only if it is an ELF object. */
-uint32_t engine_pending(struct engine *e, const struct imad_gen *g, const struct imad_verdict *v, bool *maybe);
+uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe);
 
 /*
  * engine.c: at the end of a round let nobody join any more. True if the state must be

@@ -13,12 +13,10 @@
 
 #include "engine_job.h"
 
-uint32_t engine_pending(struct engine *e, const struct imad_gen *g, const struct imad_verdict *v, bool *maybe)
+uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe)
 {
-	uint32_t epoch = e->ops.epoch(e->ops.arg);
-
-	*maybe = imad_pending(g->maybe, v, epoch) != 0;
-	return imad_pending(g->want, v, epoch);
+	*maybe = imad_pending(g->maybe, v) != 0;
+	return imad_pending(g->want, v);
 }
 
 static void settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive)
@@ -29,12 +27,12 @@ static void settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 	bool has_gen;
 
 	/* An old verdict says nothing about this generation but what is still true: that nothing is done. */
-	if (v.gen != g->gen || v.epoch != ops->epoch(ops->arg)) {
+	if (v.gen != g->gen) {
 		v.gen = g->gen;
-		v.epoch = ops->epoch(ops->arg);
 		v.done = 0;
 		v.flags = 0;
 	}
+	v.epoch = ops->epoch(ops->arg);
 	v.flags &= ~IMAD_VERDICT_IGNORED;
 	/* On opens a surviving mark would hide the next reader for good: files with writers stay gated. */
 	if ((g->flags & IMAD_GEN_UNCACHED) || (survive && !e->config.hold_access)) {
@@ -83,11 +81,11 @@ static void choose_held(struct job *j)
 	uint64_t want = j->gen.want;
 	bool maybe;
 
-	j->slots = engine_pending(e, &j->gen, &j->verdict, &maybe);
+	j->slots = engine_pending(&j->gen, &j->verdict, &maybe);
 	j->func = j->gen.func;
 	if (!j->slots && maybe && e->ops.is_elf(e->ops.arg, j->fd, true) > 0) {
 		want = j->gen.maybe;
-		j->slots = imad_pending(want, &j->verdict, j->epoch);
+		j->slots = imad_pending(want, &j->verdict);
 		j->func = IMAD_MMAP_CHECK;
 	}
 	/* A generation that moved since the want: a writer came, and may still be there. */
@@ -97,7 +95,7 @@ static void choose_held(struct job *j)
 /* What BPF or the scan asked for, less what a verdict of that generation or a later one has. */
 static void choose_use(struct job *j)
 {
-	j->slots = imad_pending(IMAD_WANT(j->use.gen, j->use.slots), &j->verdict, j->epoch);
+	j->slots = imad_pending(IMAD_WANT(j->use.gen, j->use.slots), &j->verdict);
 	j->func = j->use.func;
 	j->provisional = (j->use.flags & IMAD_GEN_WRITERS) || j->use.gen != j->gen.gen;
 }
@@ -113,14 +111,13 @@ static void end_round(struct job *j)
 	if (!job_close(j) || e->ops.state(e->ops.arg, j->fd, &g, &has_gen, &v) < 0)
 		job_finish(j, false);
 	else
-		job_finish(j, engine_pending(e, &g, &v, &maybe) != 0);
+		job_finish(j, engine_pending(&g, &v, &maybe) != 0);
 }
 
 static void round_done(struct job *j)
 {
 	struct imad_verdict v = {
 		.gen = j->gen.gen,
-		.epoch = j->epoch,
 		.done = j->slots,
 		.flags = j->provisional ? IMAD_VERDICT_PROVISIONAL : 0,
 	};
@@ -130,7 +127,7 @@ static void round_done(struct job *j)
 		job_finish(j, false);
 		return;
 	}
-	if (j->verdict.gen == v.gen && j->verdict.epoch == v.epoch)
+	if (j->verdict.gen == v.gen)
 		v.done |= j->verdict.done;
 	engine_settle(j->engine, j->fd, &j->gen, v, j->provisional);
 	end_round(j);
@@ -255,7 +252,6 @@ void job_run(struct job *j, void *scratch)
 		return;
 	}
 	r = e->ops.state(e->ops.arg, j->fd, &j->gen, &j->has_gen, &j->verdict);
-	j->epoch = e->ops.epoch(e->ops.arg);
 	if (r == 0 && j->is_use)
 		choose_use(j);
 	else if (r == 0)

@@ -281,6 +281,13 @@ void gate_regard(struct gate *g, int fd, bool overlay)
 	(void)fanotify_mark(group, FAN_MARK_REMOVE, FAN_CLOSE_WRITE, fd, NULL);
 }
 
+void gate_regard_all(struct gate *g)
+{
+	/* Cannot fail: the inode marks of the groups, not those of their filesystems. */
+	(void)fanotify_mark(g->plain.fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL);
+	(void)fanotify_mark(g->overlay.fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL);
+}
+
 void gate_counters(const struct gate *g, struct gate_counters *ret)
 {
 	*ret = (struct gate_counters){

@@ -206,11 +206,13 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->masks = ~0u;
 	c->conds |= sum.conds;
 	c->funcs |= sum.funcs;
+	c->classes |= sum.classes;
 	c->all_slots |= sum.all_slots;
 	__atomic_store_n(&c->rules, half << 16 | p->n_rules, __ATOMIC_RELEASE);
 	__atomic_store_n(&c->epoch, c->epoch + 1, __ATOMIC_RELEASE);
 	c->conds = sum.conds;
 	c->funcs = sum.funcs;
+	c->classes = sum.classes;
 	c->all_slots = sum.all_slots;
 	c->masks = file_masks(p);
 	set_skips(c, p);

@@ -264,13 +264,11 @@ static int make_parts(struct daemon *d)
 	if (r == 0)
 		r = mounts_new(&mounts_ops, &d->mounts);
 	if (r == 0)
-		r = hooks_set_policy(d->hooks, &d->policy);
-	if (r == 0)
 		r = sequencer_new(&seq, &d->sequencer);
 	if (r == 0)
 		r = make_engine(d);
 	if (r == 0)
-		engine_set_policy(d->engine, &d->policy);
+		r = engine_set_policy(d->engine, &d->policy);
 	return r;
 }
 

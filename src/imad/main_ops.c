@@ -65,6 +65,16 @@ static int name_of(struct daemon *d, int fd, char *ret)
 	return 0;
 }
 
+static void op_regard_all(void *arg)
+{
+	gate_regard_all(((struct daemon *)arg)->gate);
+}
+
+static int op_install(void *arg, const struct policy *p)
+{
+	return hooks_set_policy(((struct daemon *)arg)->hooks, p);
+}
+
 static int op_collect(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
 		      struct engine_content *ret)
 {
@@ -162,6 +172,8 @@ const struct engine_ops daemon_engine_ops = {
 	.epoch = op_epoch,
 	.ignore = op_ignore,
 	.regard = op_regard,
+	.regard_all = op_regard_all,
+	.install = op_install,
 	.collect = op_collect,
 	.scratch_new = op_scratch_new,
 	.scratch_free = op_scratch_free,
@@ -196,6 +208,19 @@ static int op_mark(void *arg, const char *path, uint32_t s_dev, bool overlay)
 	return r < 0 ? r : hooks_set_gated(d->hooks, s_dev, true);
 }
 
+static int op_unmark(void *arg, const char *path, uint32_t s_dev, bool overlay)
+{
+	struct daemon *d = arg;
+	int r;
+
+	/* BPF first: it must not rely on a mark that has gone. */
+	(void)hooks_set_gated(d->hooks, s_dev, false);
+	r = gate_unmark(d->gate, path, overlay);
+	if (r < 0)
+		(void)hooks_set_gated(d->hooks, s_dev, true);
+	return r;
+}
+
 static void op_gone(void *arg, uint32_t s_dev)
 {
 	(void)hooks_set_gated(((struct daemon *)arg)->hooks, s_dev, false);
@@ -213,4 +238,4 @@ static int op_facts(void *arg, const char *path, struct imad_facts *ret)
 	return 0;
 }
 
-const struct mounts_ops daemon_mounts_ops = { .mark = op_mark, .gone = op_gone, .facts = op_facts };
+const struct mounts_ops daemon_mounts_ops = { .mark = op_mark, .unmark = op_unmark, .gone = op_gone, .facts = op_facts };

@@ -176,12 +176,12 @@ int daemon_load_policy(struct daemon *d)
 
 uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask)
 {
-	struct imad_decision decision = { .open = IMAD_MEASURE };
+	struct imad_decision decision = { .open = ~0u };
 
 	f->func = func;
 	f->mask = mask;
 	for (unsigned int i = 0; i < d->policy.n_rules; i++)
 		if (imad_decide(&decision, &d->policy.rules[i], f))
 			break;
-	return decision.slot_bit;
+	return imad_wanted(&decision, 0);
 }

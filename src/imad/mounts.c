@@ -20,6 +20,7 @@ struct superblock {
 	char type[TYPE_MAX];
 	char *path;
 	const char *reason; /* NULL: gated */
+	struct imad_facts facts; /* if gated */
 	bool seen;
 };
 
@@ -68,17 +69,20 @@ static bool leads_to_mount(const char *path, unsigned int mount_id)
 	       (st.stx_mask & STATX_MNT_ID) && st.stx_mnt_id == mount_id;
 }
 
-static const char *reason_not_to_gate(struct mounts *m, const struct policy *p, const char *type,
-				      const char *path, unsigned int mount_id)
+static bool can_match(const struct policy *p, const struct imad_facts *f)
 {
-	struct imad_facts facts;
+	return policy_can_match_fs(p, f->fsmagic, f->fsname, f->fsuuid);
+}
 
+static const char *reason_not_to_gate(struct mounts *m, const struct policy *p, const char *type,
+				      const char *path, unsigned int mount_id, struct imad_facts *facts)
+{
 	for (unsigned int i = 0; i < ARRAY_SIZE(never_gated); i++)
 		if (type_is(type, never_gated[i].type))
 			return never_gated[i].reason;
-	if (!leads_to_mount(path, mount_id) || m->ops.facts(m->ops.arg, path, &facts) < 0)
+	if (!leads_to_mount(path, mount_id) || m->ops.facts(m->ops.arg, path, facts) < 0)
 		return cannot_open;
-	if (!policy_can_match_fs(p, facts.fsmagic, facts.fsname, facts.fsuuid))
+	if (!can_match(p, facts))
 		return no_rule_matches;
 	return NULL;
 }
@@ -114,6 +118,18 @@ static void free_superblock(struct superblock *sb)
 	free(sb);
 }
 
+static bool is_overlay(const char *type)
+{
+	return !strcmp(type, "overlay");
+}
+
+/* A new policy has nothing for it any more. If it cannot be reached to be unmarked it stays as it is: that costs time only. */
+static void leave_alone(struct mounts *m, struct superblock *sb, const char *path)
+{
+	if (m->ops.unmark(m->ops.arg, path, sb->s_dev, is_overlay(sb->type)) == 0)
+		sb->reason = no_rule_matches;
+}
+
 static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, const char *type, const char *path,
 		    unsigned int mount_id)
 {
@@ -136,12 +152,15 @@ static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, co
 		m->list = sb;
 	}
 	sb->seen = true;
-	if (gated)
+	if (gated) {
+		if (!can_match(p, &sb->facts) && leads_to_mount(path, mount_id))
+			leave_alone(m, sb, path);
 		return 0;
-	sb->reason = reason_not_to_gate(m, p, type, path, mount_id);
+	}
+	sb->reason = reason_not_to_gate(m, p, type, path, mount_id, &sb->facts);
 	if (sb->reason)
 		return 0;
-	r = m->ops.mark(m->ops.arg, path, s_dev, !strcmp(type, "overlay"));
+	r = m->ops.mark(m->ops.arg, path, s_dev, is_overlay(type));
 	if (r < 0) {
 		sb->reason = r == -ENOENT || r == -EACCES ? cannot_open : "the kernel refuses a mark";
 		if (sb->reason != before) /* tried again at every change of the table, said once */

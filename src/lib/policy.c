@@ -74,6 +74,8 @@ void policy_summarize(const struct policy *p, struct policy_summary *ret)
 		if (!(r->action & IMAD_ACTION_DO) || r->func == IMAD_SETXATTR_CHECK)
 			continue; /* the latter says which labels may be written, and meets no event */
 		s.classes |= r->action;
+		if (r->action == IMAD_AUDIT)
+			s.all_slots |= IMAD_SLOT_AUDIT;
 		s.funcs |= rule_funcs(r);
 	}
 	s.may_match_magic_all = s.funcs != 0 && !(s.conds & IMAD_CONDS_FS);

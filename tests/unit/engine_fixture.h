@@ -13,7 +13,9 @@ static inline void start_with(const struct engine_ops *ops)
 	for (unsigned int i = 0; i < p.n_slots; i++)
 		p.slots[i] = (struct policy_slot){ .pcr = FIRST_PCR + (int)i };
 	assert_ok(engine_new(&fx.config, ops, &fx.e));
-	engine_set_policy(fx.e, &p);
+	assert_ok(engine_set_policy(fx.e, &p));
+	assert_string_equal(fx.log, "GI"); /* no mark of the old policy is left when the new one starts */
+	memset(fx.log, 0, sizeof(fx.log));
 }
 
 static inline void start(void)
@@ -59,7 +61,7 @@ static inline uint64_t note_open(struct fake_file *f, uint32_t slots)
 	if (slots && IMAD_WANT_GEN(g->want) == (uint32_t)gen)
 		slots |= IMAD_WANT_SLOTS(g->want);
 	if (slots)
-		g->want = IMAD_WANT(gen, slots | imad_pending(g->want, &f->verdict, fx.epoch));
+		g->want = IMAD_WANT(gen, slots | imad_pending(g->want, &f->verdict));
 	leave(0);
 	return gen;
 }

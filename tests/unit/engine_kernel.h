@@ -194,6 +194,24 @@ static void fake_regard(void *arg, int fd)
 	leave(0);
 }
 
+static void fake_regard_all(void *arg)
+{
+	(void)arg;
+	enter('G');
+	for (unsigned int i = 0; i < fx.n_files; i++)
+		fx.files[i].mark = MARK_NONE;
+	leave(0);
+}
+
+static int fake_install(void *arg, const struct policy *p)
+{
+	(void)arg, (void)p;
+	if (enter('I'))
+		return leave(-ENOMEM);
+	fx.epoch++;
+	return leave(0);
+}
+
 static int fake_collect(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
 			struct engine_content *ret)
 {
@@ -338,6 +356,7 @@ static void fake_submit(void *arg, struct measurement *m)
 static const struct engine_ops fake_ops = {
 	.state = fake_state,	     .publish = fake_publish,	      .epoch = fake_epoch,
 	.ignore = fake_ignore,	     .regard = fake_regard,	      .collect = fake_collect,
+	.regard_all = fake_regard_all,   .install = fake_install,
 	.scratch_new = fake_scratch_new, .scratch_free = fake_scratch_free, .is_elf = fake_is_elf,
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,

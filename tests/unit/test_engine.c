@@ -157,7 +157,7 @@ static void unwanted_use_passes_and_is_ignored(void **state)
 	assert_int_equal(f->mark, MARK_ORDINARY);
 }
 
-/* A later want, or another epoch, finds the verdict and measures what is left. */
+/* A later want finds the verdict and measures what is left; a new policy takes back nothing that is done. */
 static void measures_what_is_left(void **state)
 {
 	struct fake_file *f = new_file();
@@ -174,7 +174,7 @@ static void measures_what_is_left(void **state)
 	fx.epoch++;
 	hold_reader(f, A);
 	wait_released();
-	assert_int_equal(fx.n_submitted, 4); /* the inode's want is A and B still */
+	assert_int_equal(fx.n_submitted, 2);
 	assert_verdict(f, 1, A | B, IMAD_VERDICT_IGNORED);
 }
 
@@ -367,8 +367,29 @@ static void new_policy_while_hashed(void **state)
 	start();
 	hold_reader(f, A);
 	wait_released();
-	assert_int_equal(f->collects, 2);
+	assert_int_equal(f->collects, 1);
 	assert_verdict(f, 1, A, IMAD_VERDICT_IGNORED);
+}
+
+/* A mark of the policy before is gone, whatever the verdict says: an ordinary one takes its place. */
+static void marks_go_with_the_policy(void **state)
+{
+	struct fake_file *f = new_file();
+	const struct policy p = { .n_slots = 1, .slots[0].pcr = FIRST_PCR };
+
+	(void)state;
+	start();
+	hold_reader(f, A);
+	wait_released();
+	assert_int_equal(f->mark, MARK_ORDINARY);
+	assert_ok(engine_set_policy(fx.e, &p));
+	assert_int_equal(f->mark, MARK_NONE);
+	hold_reader(f, 0);
+	assert_int_equal(f->collects, 1);
+	assert_int_equal(f->mark, MARK_ORDINARY);
+	assert_verdict(f, 1, A, IMAD_VERDICT_IGNORED);
+	fx.fail = 'I';
+	assert_int_equal(engine_set_policy(fx.e, &p), -ENOMEM);
 }
 
 int main(void)
@@ -382,6 +403,7 @@ int main(void)
 		TEST(many_waiters_cost_one_hash),
 		TEST(files_do_not_wait_for_each_other),
 		TEST(second_use_wants_nothing),
+		TEST(marks_go_with_the_policy),
 		TEST(unwanted_use_passes_and_is_ignored),
 		TEST(measures_what_is_left),
 		TEST(maybe_counts_for_elf_only),

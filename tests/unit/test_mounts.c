@@ -21,9 +21,9 @@ static struct {
 		uint32_t s_dev;
 		bool overlay;
 	} marks[CALLS_MAX];
-	unsigned int n_marks, n_gone;
-	uint32_t gone[CALLS_MAX];
-	int mark_result, facts_result; /* for paths with @fails in them; NULL: all */
+	unsigned int n_marks, n_gone, n_unmarks;
+	uint32_t gone[CALLS_MAX], unmarks[CALLS_MAX];
+	int mark_result, facts_result, unmark_result; /* for paths with @fails in them; NULL: all */
 	const char *fails;
 } calls;
 
@@ -61,6 +61,15 @@ static int on_mark(void *arg, const char *p, uint32_t s_dev, bool overlay)
 	c->s_dev = s_dev;
 	c->overlay = overlay;
 	return is_to_fail(p) ? calls.mark_result : 0;
+}
+
+static int on_unmark(void *arg, const char *p, uint32_t s_dev, bool overlay)
+{
+	assert_ptr_equal(arg, &calls);
+	assert_false(overlay);
+	assert_int_equal(s_dev_of(p), s_dev);
+	calls.unmarks[calls.n_unmarks++ % CALLS_MAX] = s_dev;
+	return is_to_fail(p) ? calls.unmark_result : 0;
 }
 
 static void on_gone(void *arg, uint32_t s_dev)
@@ -103,7 +112,7 @@ static unsigned int gone_of(uint32_t s_dev)
 
 static void scan(void)
 {
-	calls.n_marks = calls.n_gone = 0;
+	calls.n_marks = calls.n_gone = calls.n_unmarks = 0;
 	assert_ok(mounts_scan(mounts, &policy));
 }
 
@@ -142,15 +151,16 @@ static uint32_t mount_tmpfs(const char *name)
 
 static void set_policy(const char *text)
 {
+	const struct policy_env env = { 0 };
 	struct parse_error e;
 
 	memset(&policy, 0, sizeof(policy));
-	assert_ok(policy_parse(&policy, text, strlen(text), NULL, &e));
+	assert_ok(policy_parse(&policy, text, strlen(text), &env, &e));
 }
 
 static int setup(void **state)
 {
-	const struct mounts_ops ops = { .mark = on_mark, .gone = on_gone, .facts = on_facts, .arg = &calls };
+	const struct mounts_ops ops = { .mark = on_mark, .unmark = on_unmark, .gone = on_gone, .facts = on_facts, .arg = &calls };
 
 	(void)state;
 	memset(&calls, 0, sizeof(calls));
@@ -352,6 +362,31 @@ static void marks_that_are_refused(void **state)
 	assert_int_equal(gone_of(dev), 0); /* never was gated */
 }
 
+/* A new policy: what it cannot match on is left alone, and comes back with the next one that can. */
+static void new_policy_unmarks(void **state)
+{
+	uint32_t dev = mount_tmpfs("now_and_then"), others;
+
+	(void)state;
+	scan();
+	others = calls.n_marks - 1;
+	assert_null(entry_of(dev).reason);
+	set_policy("dont_measure fsmagic=0x1021994\nmeasure func=FILE_CHECK\n");
+	calls.fails = "/now_and_then";
+	calls.unmark_result = -ENOENT; /* cannot be reached: still gated, and tried again */
+	scan();
+	assert_null(entry_of(dev).reason);
+	calls.unmark_result = 0;
+	scan();
+	assert_in_range(calls.n_unmarks, 1, others + 1);
+	assert_non_null(strstr(entry_of(dev).reason, "no rule"));
+	assert_false(entry_of(dev).matters);
+	set_policy("measure func=FILE_CHECK\n");
+	scan();
+	assert_int_equal(marks_of(dev), 1);
+	assert_null(entry_of(dev).reason);
+}
+
 /* Its path leads to what is mounted over it: on_mark() compares. */
 static void mount_beneath_another(void **state)
 {
@@ -416,6 +451,7 @@ int main(void)
 		TEST(tries_again_what_could_not_be_opened),
 		TEST(tries_another_mount_of_the_same),
 		TEST(marks_that_are_refused),
+		TEST(new_policy_unmarks),
 		TEST(mount_beneath_another),
 		TEST(mount_that_no_path_leads_to),
 		TEST(says_when_to_look),
