@@ -4,8 +4,8 @@
  * message a packet). Versioned, bounded, little-endian:
  *   u32 magic "IMAD"  u16 version  u16 type  s32 status  u32 length  payload
  * A request has an even type, its answer type + 1; @status of an answer is 0 or a
- * negative errno, then the payload is a one-line text. Payloads of good answers
- * are JSON.
+ * negative errno, then the payload is a one-line text. Other payloads are JSON
+ * objects, or empty.
  */
 #ifndef IMAD_CTL_H
 #define IMAD_CTL_H
@@ -20,7 +20,11 @@
 /* X(request number, NAME, text): one list for both sides. */
 #define CTL_REQUESTS(X)                                    \
 	X(2, STATUS, "what runs, as JSON")                 \
-	X(4, SYNC, "answer when all earlier uses are in the list")
+	X(4, SYNC, "answer when all earlier uses are in the list") \
+	X(6, POLICY_SHOW, "active rules and their hits, from {first}, as JSON") \
+	X(8, POLICY_LOAD, "{policy, append, confirm}: replace the rules") \
+	X(10, POLICY_CONFIRM, "keep what was loaded")      \
+	X(12, POLICY_LOCK, "from now on rules can only be added")
 
 #define CTL_ENUM(number, name, text) CTL_##name = (number),
 enum ctl_type { CTL_REQUESTS(CTL_ENUM) };

@@ -26,6 +26,8 @@ void hooks_freep(struct hooks **h);
 
 /* Install @p's rules in the idle half of the table and switch to it; voids every verdict. 0 or -errno. */
 int hooks_set_policy(struct hooks *h, const struct policy *p);
+/* How often each of the first @n rules of the policy installed last decided a use that was not known yet. */
+void hooks_hits(struct hooks *h, uint64_t *ret, unsigned int n);
 /* @hash: kernel id of the list's hash. */
 void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash);
 uint32_t hooks_epoch(const struct hooks *h);

@@ -31,11 +31,10 @@ void mounts_freep(struct mounts **m);
 /* Readable with POLLPRI when the mount table has changed. */
 int mounts_fd(const struct mounts *m);
 
-/*
- * Look at the mount table: mark what is new and what @p can now match on, unmark what
- * it no longer can, forget what has gone. 0 or negative errno.
- */
+/* Look at the mount table: mark what @p can match on, forget what has gone. 0 or negative errno. */
 int mounts_scan(struct mounts *m, const struct policy *p);
+/* Unmark what @p cannot match on: once it has replaced a policy that could. */
+void mounts_prune(struct mounts *m, const struct policy *p);
 
 /* One filesystem. @reason: why it is not gated, NULL if it is; @matters: rules can match on it. */
 struct mounts_entry {

@@ -113,4 +113,53 @@ bool policy_can_match_fs(const struct policy *p, uint64_t fsmagic, const char *f
 /* Canonical name of a func, "FILE_CHECK"; NULL for a number that is none. */
 const char *policy_func_name(unsigned int func);
 
+/*
+ * The access masks that uses of @func have, as a set: bit m stands for the mask m
+ * (IMAD_MAY_* in union). 0 for a number that is no func. SETXATTR_CHECK, KEY_CHECK
+ * and other uses without access have the mask 0.
+ */
+uint32_t policy_func_masks(unsigned int func);
+
+/*
+ * Advice on a policy that is well-formed: rules that cannot do what they seem to
+ * say, and what a policy that measures files leaves out. "Never" is said only of
+ * what holds for every possible use; that several earlier rules together take all
+ * uses of a later one is not noticed.
+ */
+enum policy_finding_kind {
+	POLICY_NEVER_MASK,    /* no use of its func has such a mask */
+	POLICY_NEVER_ID,      /* no id is below 0 or above the last one */
+	POLICY_CONTRADICTS,   /* @other has the same conditions and the opposite action, and is first */
+	POLICY_NEVER_REACHED, /* @other is first and matches whenever this one does */
+	POLICY_NO_EFFECT,     /* a dont_ rule that no rule follows which it could stop */
+	POLICY_READ_ONLY,     /* mask=MAY_READ: not what is opened for reading and writing */
+	POLICY_GID_IGNORED,   /* gid= beside a func for which IMA does not compare it */
+	POLICY_OPTION_SPREADS, /* digest_type= or permit_directio also holds where the same use is appraised */
+	POLICY_DOES_NOTHING,  /* the policy: only dont_ rules, or none */
+	POLICY_GAP_TMPFS,     /* the policy: measures files, and none on tmpfs */
+	POLICY_GAP_LIBRARIES, /* the policy: measures programs, and not what they map */
+	POLICY_GAP_PROGRAMS,  /* the policy: measures what is mapped, and not what is executed */
+	POLICY_GAP_MODULES,   /* the policy: measures files, and no kernel modules */
+	POLICY_FINDING_KINDS,
+};
+
+struct policy_finding {
+	enum policy_finding_kind kind;
+	int rule;  /* its index; -1: said of the whole policy */
+	int other; /* index of the rule that decides first; -1: none */
+};
+#define POLICY_FINDINGS_MAX (3 * IMAD_RULES_MAX + 8)
+
+/* Fills @ret in the order of the rules, the whole policy last. Returns the number of findings. */
+unsigned int policy_lint(const struct policy *p, struct policy_finding ret[POLICY_FINDINGS_MAX]);
+
+/*
+ * A kind for machines ("never_reached") and for people. The place of the rule
+ * @other, if there is one, goes between @before and @after.
+ */
+struct policy_finding_text {
+	const char *name, *before, *after;
+};
+extern const struct policy_finding_text policy_finding_texts[POLICY_FINDING_KINDS];
+
 #endif

@@ -32,13 +32,12 @@ static int dial(const char *path, unsigned int timeout_s, int *ret)
 }
 
 /* Send the request and receive one packet into @p. Bytes or negative errno. */
-static ssize_t converse(int fd, unsigned int type, uint8_t *p, size_t size)
+static ssize_t converse(int fd, const struct ctl_message *request, uint8_t *p, size_t size)
 {
-	const struct ctl_message request = { .type = (uint16_t)type };
 	cleanup(buf_done) struct buf b = { 0 };
 	ssize_t n;
 
-	if (ctl_encode(&request, &b) < 0)
+	if (ctl_encode(request, &b) < 0)
 		return -ENOMEM;
 	/* A server that refuses says why before it closes, so a failed send is not the last word. */
 	if (send(fd, b.data, b.len, MSG_NOSIGNAL) < 0 && errno != EPIPE)
@@ -51,9 +50,14 @@ static ssize_t converse(int fd, unsigned int type, uint8_t *p, size_t size)
 	return n > 0 ? n : -ECONNRESET;
 }
 
-int client_call(const struct imactl *ctl, unsigned int type, unsigned int timeout_s, struct buf *answer,
-		struct why *why)
+int client_call(const struct imactl *ctl, unsigned int type, const char *payload, unsigned int timeout_s,
+		struct buf *answer, struct why *why)
 {
+	const struct ctl_message request = {
+		.type = (uint16_t)type,
+		.payload = (const uint8_t *)payload,
+		.payload_len = payload ? (uint32_t)strlen(payload) : 0,
+	};
 	cleanup_free char *path = join_path(ctl->rundir, "control");
 	cleanup_free uint8_t *packet = malloc(CTL_ANSWER_MAX);
 	cleanup_close int fd = -1;
@@ -67,7 +71,7 @@ int client_call(const struct imactl *ctl, unsigned int type, unsigned int timeou
 	if (r < 0)
 		return why_set(why, r, "cannot reach the daemon at %s: %s", path,
 			       r == -ENOENT || r == -ECONNREFUSED ? "is imad running?" : strerror(-r));
-	n = converse(fd, type, packet, CTL_ANSWER_MAX);
+	n = converse(fd, &request, packet, CTL_ANSWER_MAX);
 	r = n < 0 ? (int)n : ctl_decode(packet, (size_t)n, CTL_ANSWER_MAX, &m);
 	if (r < 0)
 		return why_set(why, r, "no good answer from the daemon at %s: %s", path, strerror(-r));

@@ -223,7 +223,7 @@ int cmd_status(const struct imactl *ctl, int argc, char **argv)
 	}
 	if (optind < argc)
 		return complain(IMACTL_USAGE, "status takes no arguments");
-	if (client_call(ctl, CTL_STATUS, STATUS_TIMEOUT_S, &answer, &why) < 0)
+	if (client_call(ctl, CTL_STATUS, NULL, STATUS_TIMEOUT_S, &answer, &why) < 0)
 		return complain(IMACTL_FAILED, "%s", why.text);
 	return show(&answer, json);
 }

@@ -18,7 +18,7 @@ int cmd_sync(const struct imactl *ctl, int argc, char **argv)
 		return IMACTL_USAGE;
 	if (optind < argc)
 		return complain(IMACTL_USAGE, "sync takes no arguments");
-	if (client_call(ctl, CTL_SYNC, SYNC_TIMEOUT_S, &answer, &why) < 0)
+	if (client_call(ctl, CTL_SYNC, NULL, SYNC_TIMEOUT_S, &answer, &why) < 0)
 		return complain(IMACTL_FAILED, "%s", why.text);
 	return IMACTL_OK;
 }

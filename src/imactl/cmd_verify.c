@@ -104,7 +104,7 @@ static int sync_live(const struct imactl *ctl, struct verify *v, struct why *why
 
 	if (v->list)
 		return 0;
-	r = client_call(ctl, CTL_SYNC, SYNC_TIMEOUT_S, &answer, why);
+	r = client_call(ctl, CTL_SYNC, NULL, SYNC_TIMEOUT_S, &answer, why);
 	v->synced = r == 0;
 	/* Without a daemon the list does not move. */
 	return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;

@@ -187,20 +187,35 @@ static uint32_t file_masks(const struct policy *p)
 	return masks;
 }
 
+/* Rules and zeroed hits in the half of the tables that no program looks at. 0 or negative errno. */
+static int fill_half(struct hooks *h, const struct policy *p, uint32_t half)
+{
+	int rules = bpf_map__fd(h->skel->maps.rules), hits = bpf_map__fd(h->skel->maps.hits);
+	int cpus = libbpf_num_possible_cpus(), r = cpus < 0 ? cpus : 0;
+	cleanup_free uint64_t *zeros = calloc(cpus > 0 ? cpus : 1, sizeof(*zeros));
+
+	if (!zeros)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < p->n_rules && r == 0; i++) {
+		uint32_t key = half * IMAD_RULES_MAX + i;
+
+		r = bpf_map_update_elem(rules, &key, &p->rules[i], BPF_ANY);
+		if (r == 0)
+			r = bpf_map_update_elem(hits, &key, zeros, BPF_ANY);
+	}
+	return r;
+}
+
 int hooks_set_policy(struct hooks *h, const struct policy *p)
 {
 	struct imad_control *c = &h->skel->bss->control;
-	uint32_t half = !(c->rules >> 16), key;
+	uint32_t half = !(c->rules >> 16);
 	struct policy_summary sum;
-	int r, fd = bpf_map__fd(h->skel->maps.rules);
+	int r = fill_half(h, p, half);
 
+	if (r < 0)
+		return r;
 	policy_summarize(p, &sum);
-	for (unsigned int i = 0; i < p->n_rules; i++) {
-		key = half * IMAD_RULES_MAX + i;
-		r = bpf_map_update_elem(fd, &key, &p->rules[i], BPF_ANY);
-		if (r < 0)
-			return r;
-	}
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
 	c->n_skip = 0;
 	c->masks = ~0u;
@@ -217,6 +232,23 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->masks = file_masks(p);
 	set_skips(c, p);
 	return 0;
+}
+
+void hooks_hits(struct hooks *h, uint64_t *ret, unsigned int n)
+{
+	uint32_t half = h->skel->bss->control.rules >> 16;
+	int fd = bpf_map__fd(h->skel->maps.hits), cpus = libbpf_num_possible_cpus();
+	cleanup_free uint64_t *percpu = calloc(cpus > 0 ? cpus : 1, sizeof(*percpu));
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t key = half * IMAD_RULES_MAX + i;
+
+		ret[i] = 0;
+		if (!percpu || cpus <= 0 || bpf_map_lookup_elem(fd, &key, percpu) < 0)
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			ret[i] += percpu[cpu];
+	}
 }
 
 void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash)

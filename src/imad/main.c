@@ -178,7 +178,7 @@ static int configure(struct daemon *d, const struct options *o)
 		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
 	if (d->conf.appraise != CONF_APPRAISE_OFF)
 		return log_errno(LOG_ERR, -EOPNOTSUPP, "appraise: this version measures only; remove appraise or set it off");
-	return daemon_load_policy(d);
+	return daemon_first_policy(d, o->check);
 }
 
 /* Whether the running kernel hashes files for BPF in the list's algorithm (kernel/bpf, CONFIG_IMA). */
@@ -268,7 +268,7 @@ static int make_parts(struct daemon *d)
 	if (r == 0)
 		r = make_engine(d);
 	if (r == 0)
-		r = engine_set_policy(d->engine, &d->policy);
+		r = engine_set_policy(d->engine, &d->rules->policy);
 	return r;
 }
 
@@ -282,10 +282,10 @@ static int switch_on(struct daemon *d)
 	hooks_activate(d->hooks, d->hold, d->hash->id);
 	r = gate_start(d->gate);
 	if (r == 0)
-		r = mounts_scan(d->mounts, &d->policy);
+		r = mounts_scan(d->mounts, &d->rules->policy);
 	if (r < 0)
 		return r;
-	daemon_measure_policy(d);
+	daemon_measure_policy(d, d->rules);
 	daemon_measure_running(d);
 	return 0;
 }
@@ -302,9 +302,10 @@ static void stop(struct daemon *d)
 	gate_free(d->gate);
 	mounts_free(d->mounts);
 	hooks_free(d->hooks);
+	sd_event_source_unref(d->confirm_timer);
 	sd_event_unref(d->event);
-	for (unsigned int i = 0; i < d->n_policy_files; i++)
-		free(d->policy_files[i]);
+	ruleset_freep(&d->rules);
+	ruleset_freep(&d->previous);
 }
 
 static void on_status(void *arg, struct server_call *call)
@@ -323,7 +324,14 @@ static void on_sync(void *arg, struct server_call *call)
 		server_answer(call, -ENOMEM);
 }
 
-static const struct server_handler handlers[] = { { CTL_STATUS, on_status }, { CTL_SYNC, on_sync } };
+static const struct server_handler handlers[] = {
+	{ CTL_STATUS, on_status },
+	{ CTL_SYNC, on_sync },
+	{ CTL_POLICY_SHOW, daemon_policy_show },
+	{ CTL_POLICY_LOAD, daemon_policy_load },
+	{ CTL_POLICY_CONFIRM, daemon_policy_confirm },
+	{ CTL_POLICY_LOCK, daemon_policy_lock },
+};
 
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
@@ -331,7 +339,7 @@ static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg
 	int r;
 
 	(void)source, (void)fd, (void)events;
-	r = mounts_scan(d->mounts, &d->policy);
+	r = mounts_scan(d->mounts, &d->rules->policy);
 	if (r < 0)
 		log_errno(LOG_ERR, r, "cannot read the mount table");
 	return 0;
@@ -386,11 +394,12 @@ static int run(struct daemon *d)
 		r = switch_on(d);
 	if (r == 0) {
 		log_msg(LOG_NOTICE, "measuring into PCR %u: policy \"%s\", %u rules, template %s, hash %s, holding at %s",
-			d->conf.pcr, d->conf.policy, d->policy.n_rules, d->template->name, d->hash->name,
+			d->conf.pcr, d->rules->source, d->rules->policy.n_rules, d->template->name, d->hash->name,
 			d->hold == IMAD_HOLD_ACCESS ? "the first access" : "open");
 		(void)sd_notify(0, "READY=1");
 		r = sd_event_loop(d->event);
 		(void)sd_notify(0, "STOPPING=1");
+		daemon_forget_policy(d);
 		log_msg(LOG_NOTICE, "stopping");
 	}
 	stop(d);
@@ -407,6 +416,7 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	note_start(&d);
 	if (configure(&d, &o) < 0)
 		return EXIT_USAGE;
 	if (d.conf.off) {
@@ -420,7 +430,6 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	note_start(&d);
 	secure_resources();
 	return run(&d) < 0 ? EXIT_FAILED : EXIT_STOPPED;
 }

@@ -23,15 +23,30 @@
 #define POLICY_FILES_MAX 16
 
 struct sd_event;
+struct sd_event_source;
+
+/* A compiled policy and where it came from. */
+struct ruleset {
+	struct policy policy;
+	char source[CONF_VALUE_MAX + 1]; /* names and files as in imad.conf */
+	int files[POLICY_FILES_MAX];	 /* read for it, open until they have been measured */
+	unsigned int n_files;
+};
+
+/* Why something is refused, in one line. */
+struct refusal {
+	char text[512];
+};
 
 struct daemon {
 	struct conf conf;
 	const struct algo *hash;
 	const struct template *template;
 	enum imad_hold hold;
-	struct policy policy;
-	char *policy_files[POLICY_FILES_MAX]; /* read for this policy, to be measured themselves */
-	unsigned int n_policy_files;
+	struct ruleset *rules;	  /* active; main thread only */
+	struct ruleset *previous; /* to be restored unless the active one is confirmed; NULL: it is */
+	struct sd_event_source *confirm_timer;
+	bool policy_locked; /* rules can only be added, until the next boot */
 	char boot_id[BOOT_ID_MAX];
 	struct timespec started;
 	double started_after_boot; /* seconds */
@@ -52,8 +67,12 @@ struct daemon {
 	struct sync_request *syncs;
 };
 
-/* main_policy.c: read and compile conf.policy. 0 or negative errno, logged. */
-int daemon_load_policy(struct daemon *d);
+/*
+ * main_policy.c: compile built-in policies and policy files, named as in imad.conf;
+ * with @append behind the active rules. 0, or negative errno with *@why filled in.
+ */
+int daemon_compile_policy(struct daemon *d, const char *names, bool append, struct ruleset **ret, struct refusal *why);
+void ruleset_freep(struct ruleset **r);
 /* A template that imad can fill in for a file, by name or format; NULL if there is none. */
 const struct template *daemon_find_template(const char *name, size_t len);
 /* The measure slots that the rules give for these facts. */
@@ -72,7 +91,24 @@ int daemon_sync(struct daemon *d, void (*fn)(void *arg), void *arg);
 
 /* main_start.c: measure what runs, is mapped or open already. */
 void daemon_measure_running(struct daemon *d);
-void daemon_measure_policy(struct daemon *d);
+/* ... and the files of a policy, each of which is closed then. */
+void daemon_measure_policy(struct daemon *d, struct ruleset *r);
+
+/*
+ * main_reload.c: the policy's life. The first one: what was loaded before a crash, or
+ * what the settings say, and that alone if it is only to be @check ed. 0 or negative
+ * errno, logged.
+ */
+int daemon_first_policy(struct daemon *d, bool check);
+/* Put @r in the place of the active rules, without a moment in which neither holds. 0 or negative errno. */
+int daemon_switch_policy(struct daemon *d, struct ruleset *r);
+/* Requests of imactl policy. */
+void daemon_policy_show(void *arg, struct server_call *call);
+void daemon_policy_load(void *arg, struct server_call *call);
+void daemon_policy_confirm(void *arg, struct server_call *call);
+void daemon_policy_lock(void *arg, struct server_call *call);
+/* An orderly end: the next start begins with the settings again, unless the policy is locked. */
+void daemon_forget_policy(struct daemon *d);
 
 /* main_status.c: the JSON of imactl status. 0 or -ENOMEM. */
 int daemon_status(struct daemon *d, struct buf *json);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* From the names in imad.conf to a compiled policy. */
+/* From names, as in imad.conf, to a compiled policy. Nothing here changes what is active. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,24 +35,44 @@ const struct template *daemon_find_template(const char *name, size_t len)
 
 static const char *template_ok(const char *name, size_t len)
 {
-	const struct template *t = daemon_find_template(name, len);
+	const struct template *t = template_find(name, len);
 
 	return t ? t->name : NULL;
 }
 
-/* The whole of a small regular file. Returns its size or negative errno. */
-static ssize_t read_text(const char *path, char **ret, size_t max)
+static int refuse(struct refusal *why, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static int refuse(struct refusal *why, int r, const char *fmt, ...)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+void ruleset_freep(struct ruleset **r)
+{
+	for (unsigned int i = 0; *r && i < (*r)->n_files; i++)
+		close((*r)->files[i]);
+	free(*r);
+}
+
+/* The whole of a small regular file, which must not grow meanwhile. Returns its size or negative errno. */
+static ssize_t read_text(int fd, char **ret, size_t max)
+{
 	cleanup_free char *text = NULL;
 	struct stat st;
 	size_t len = 0;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	if ((uint64_t)st.st_size > max)
+		return -EFBIG;
 	text = malloc(max + 1);
 	if (!text)
 		return -ENOMEM;
@@ -67,34 +88,36 @@ static ssize_t read_text(const char *path, char **ret, size_t max)
 	return len;
 }
 
-static int parse_text(struct daemon *d, const char *where, const char *text, size_t n)
+static int parse_text(struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
 {
 	const struct policy_env env = { .template_ok = template_ok };
 	struct parse_error e = { 0 };
-	int r = policy_parse(&d->policy, text, n, &env, &e);
+	int r = policy_parse(&set->policy, text, n, &env, &e);
 
 	if (r < 0 && e.token[0])
-		log_msg(LOG_ERR, "policy %s, line %u: %s: '%s'", where, e.line, e.why, e.token);
-	else if (r < 0)
-		log_msg(LOG_ERR, "policy %s, line %u: %s", where, e.line, e.why ? e.why : strerror(-r));
-	return r;
+		return refuse(why, r, "policy %s, line %u: %s: '%s'", where, e.line, e.why, e.token);
+	if (r < 0)
+		return refuse(why, r, "policy %s, line %u: %s", where, e.line, e.why ? e.why : strerror(-r));
+	return 0;
 }
 
-static int load_file(struct daemon *d, const char *path)
+/* Opened once: what is parsed here is what is measured later, whatever takes its name meanwhile. */
+static int load_file(struct ruleset *set, const char *path, struct refusal *why)
 {
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	cleanup_free char *text = NULL;
-	ssize_t n = read_text(path, &text, POLICY_TEXT_MAX);
+	ssize_t n = fd < 0 ? -errno : read_text(fd, &text, POLICY_TEXT_MAX);
 	int r;
 
 	if (n < 0)
-		return log_errno(LOG_ERR, n, "cannot read policy file '%s'", path);
-	r = parse_text(d, path, text, n);
+		return refuse(why, n, "cannot read policy file '%s': %s", path, strerror(-n));
+	r = parse_text(set, path, text, n, why);
 	if (r < 0)
 		return r;
-	if (d->n_policy_files == POLICY_FILES_MAX)
-		return log_errno(LOG_ERR, -E2BIG, "more than %d policy files", POLICY_FILES_MAX);
-	d->policy_files[d->n_policy_files] = strdup(path);
-	return d->policy_files[d->n_policy_files++] ? 0 : -ENOMEM;
+	if (set->n_files == POLICY_FILES_MAX)
+		return refuse(why, -E2BIG, "more than %d policy files", POLICY_FILES_MAX);
+	set->files[set->n_files++] = take_fd(&fd);
+	return 0;
 }
 
 /* Whether the word stands among @names, which blanks and | separate. */
@@ -110,7 +133,7 @@ static bool is_named(const char *names, const char *word)
 	return false;
 }
 
-static int check_name(const char *name)
+static int check_name(const char *name, struct refusal *why)
 {
 	char known[256] = "";
 	size_t len = 0;
@@ -119,59 +142,110 @@ static int check_name(const char *name)
 		return 0;
 	for (const struct policy_builtin *b = policy_builtins; b->name; b++)
 		len += snprintf(known + len, len < sizeof(known) ? sizeof(known) - len : 0, " %s", b->name);
-	log_msg(LOG_ERR, "unknown policy '%s': built in are%s; a policy file is named by its absolute path", name, known);
-	return -EINVAL;
+	return refuse(why, -EINVAL, "unknown policy '%s': built in are%s; a policy file is named by its absolute path",
+		      name, known);
+}
+
+static bool can_fill(const struct policy_slot *slot)
+{
+	return !slot->template || daemon_find_template(slot->template, strlen(slot->template));
 }
 
 /* What this version acts on: a rule that it would only store is refused, not ignored. */
-static int check_rules(const struct policy *p)
+static int check_rules(const struct policy *p, struct refusal *why)
 {
 	cleanup(buf_done) struct buf text = { 0 };
-	const char *why = NULL;
+	const char *cannot = NULL;
 
-	for (unsigned int i = 0; i < p->n_rules && !why; i++) {
+	for (unsigned int i = 0; i < p->n_rules && !cannot; i++) {
 		const struct imad_rule *r = &p->rules[i];
 
 		if (!(r->action & (IMAD_MEASURE | IMAD_DONT_MEASURE)))
-			why = "measures only";
+			cannot = "measures only";
 		else if ((r->conds & IMAD_COND_FUNC) && !(FUNCS_KNOWN & 1u << r->func))
-			why = "does not see this func";
+			cannot = "does not see this func";
 		else if (r->opts)
-			why = "measures the content as it is";
-		if (why)
+			cannot = "measures the content as it is";
+		else if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))
+			cannot = "does not fill this template";
+		if (cannot)
 			policy_print_rule(p, i, &text);
 	}
-	if (!why)
+	if (!cannot)
 		return 0;
 	buf_add_u8(&text, '\0');
-	log_msg(LOG_ERR, "this version %s: policy rule '%.*s'", why, (int)strcspn((char *)text.data, "\n"),
-		buf_error(&text) ? "" : (char *)text.data);
-	return -EOPNOTSUPP;
+	if (buf_error(&text) < 0)
+		return refuse(why, -ENOMEM, "%s", strerror(ENOMEM));
+	return refuse(why, -EOPNOTSUPP, "this version %s: policy rule '%.*s'", cannot,
+		      (int)strcspn((char *)text.data, "\n"), (char *)text.data);
 }
 
-int daemon_load_policy(struct daemon *d)
+/* All names are looked at before any file is read. */
+static int check_names(const char *names, struct refusal *why)
 {
-	char names[CONF_VALUE_MAX + 1], *save = NULL;
+	char copy[CONF_VALUE_MAX + 1], *save = NULL;
 	int r = 0;
 
-	memcpy(names, d->conf.policy, sizeof(names));
-	for (char *name = strtok_r(names, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
-		r = check_name(name);
-	for (const struct policy_builtin *b = policy_builtins; b->name && r == 0; b++)
-		if (is_named(d->conf.policy, b->name) && !(b->unless && is_named(d->conf.policy, b->unless)))
-			r = parse_text(d, b->name, b->text, strlen(b->text));
-	memcpy(names, d->conf.policy, sizeof(names));
-	for (char *name = strtok_r(names, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
-		r = name[0] == '/' ? load_file(d, name) : 0;
-	if (r == 0)
-		r = check_rules(&d->policy);
-	policy_bind_pcr(&d->policy, d->conf.pcr);
-	if (r == 0 && d->policy.n_inactive)
-		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
-			d->policy.n_inactive);
-	if (r == 0 && !d->policy.n_rules)
-		log_msg(LOG_WARNING, "the policy has no rules: nothing will be measured (policy= in imad.conf, or --policy)");
+	snprintf(copy, sizeof(copy), "%s", names);
+	for (char *name = strtok_r(copy, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
+		r = check_name(name, why);
 	return r;
+}
+
+/* Built-in policies in their order, then the files in the order in which they are named. */
+static int compile(struct ruleset *set, const char *names, struct refusal *why)
+{
+	char copy[CONF_VALUE_MAX + 1], *save = NULL;
+	int r = check_names(names, why);
+
+	for (const struct policy_builtin *b = policy_builtins; b->name && r == 0; b++)
+		if (is_named(names, b->name) && !(b->unless && is_named(names, b->unless)))
+			r = parse_text(set, b->name, b->text, strlen(b->text), why);
+	snprintf(copy, sizeof(copy), "%s", names);
+	for (char *name = strtok_r(copy, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
+		r = name[0] == '/' ? load_file(set, name, why) : 0;
+	return r;
+}
+
+/* What was before: all rules, or only the slots, whose numbers stand in the inodes' state. */
+static int inherit(struct ruleset *set, const struct ruleset *from, bool rules, const char *names)
+{
+	int n;
+
+	if (rules)
+		set->policy = from->policy;
+	memcpy(set->policy.slots, from->policy.slots, sizeof(set->policy.slots));
+	set->policy.n_slots = from->policy.n_slots;
+	n = snprintf(set->source, sizeof(set->source), "%s%s%s", rules ? from->source : "", rules ? " " : "", names);
+	return n < (int)sizeof(set->source) ? 0 : -ENAMETOOLONG;
+}
+
+int daemon_compile_policy(struct daemon *d, const char *names, bool append, struct ruleset **ret, struct refusal *why)
+{
+	static const struct ruleset none;
+	cleanup(ruleset_freep) struct ruleset *set = calloc(1, sizeof(*set));
+	unsigned int inactive;
+	int r;
+
+	if (!set)
+		return refuse(why, -ENOMEM, "%s", strerror(ENOMEM));
+	r = inherit(set, d->rules ? d->rules : &none, append, names);
+	if (r < 0)
+		return refuse(why, r, "too many policies loaded one on the other");
+	inactive = set->policy.n_inactive;
+	r = compile(set, names, why);
+	if (r == 0)
+		r = check_rules(&set->policy, why);
+	if (r < 0)
+		return r;
+	policy_bind_pcr(&set->policy, d->conf.pcr);
+	if (set->policy.n_inactive > inactive)
+		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
+			set->policy.n_inactive - inactive);
+	if (!set->policy.n_rules)
+		log_msg(LOG_WARNING, "the policy has no rules: nothing will be measured (policy= in imad.conf, or --policy)");
+	*ret = take_ptr(set);
+	return 0;
 }
 
 uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask)
@@ -180,8 +254,8 @@ uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_fu
 
 	f->func = func;
 	f->mask = mask;
-	for (unsigned int i = 0; i < d->policy.n_rules; i++)
-		if (imad_decide(&decision, &d->policy.rules[i], f))
+	for (unsigned int i = 0; i < d->rules->policy.n_rules; i++)
+		if (imad_decide(&decision, &d->rules->policy.rules[i], f))
 			break;
 	return imad_wanted(&decision, 0);
 }

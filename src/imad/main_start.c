@@ -184,11 +184,16 @@ void daemon_measure_running(struct daemon *d)
 		s.found);
 }
 
-void daemon_measure_policy(struct daemon *d)
+void daemon_measure_policy(struct daemon *d, struct ruleset *r)
 {
 	struct scan s = { .d = d, .pid = getpid() };
+	char path[64];
 
 	read_ids(&s);
-	for (unsigned int i = 0; i < d->n_policy_files; i++)
-		measure(&s, d->policy_files[i], IMAD_POLICY_CHECK, IMAD_MAY_READ);
+	for (unsigned int i = 0; i < r->n_files; i++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", r->files[i]);
+		measure(&s, path, IMAD_POLICY_CHECK, IMAD_MAY_READ);
+		close(r->files[i]);
+	}
+	r->n_files = 0;
 }

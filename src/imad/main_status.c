@@ -46,11 +46,14 @@ static void add_policy(struct daemon *d, json_object *root)
 	char names[CONF_VALUE_MAX + 1], *save = NULL;
 	json_object *o = add_object(root, "policy"), *list = add_array(o, "names");
 
-	memcpy(names, d->conf.policy, sizeof(names));
+	memcpy(names, d->rules->source, sizeof(names));
 	for (char *n = strtok_r(names, " |", &save); n; n = strtok_r(NULL, " |", &save))
 		json_object_array_add(list, json_object_new_string(n));
-	add_int(o, "rules", d->policy.n_rules);
+	add_int(o, "rules", d->rules->policy.n_rules);
+	add_int(o, "inactive", d->rules->policy.n_inactive);
 	add_int(o, "epoch", hooks_epoch(d->hooks));
+	add_bool(o, "locked", d->policy_locked);
+	add_bool(o, "unconfirmed", d->previous != NULL);
 }
 
 static void add_list_and_tpm(struct daemon *d, json_object *root)

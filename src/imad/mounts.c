@@ -123,13 +123,6 @@ static bool is_overlay(const char *type)
 	return !strcmp(type, "overlay");
 }
 
-/* A new policy has nothing for it any more. If it cannot be reached to be unmarked it stays as it is: that costs time only. */
-static void leave_alone(struct mounts *m, struct superblock *sb, const char *path)
-{
-	if (m->ops.unmark(m->ops.arg, path, sb->s_dev, is_overlay(sb->type)) == 0)
-		sb->reason = no_rule_matches;
-}
-
 static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, const char *type, const char *path,
 		    unsigned int mount_id)
 {
@@ -152,11 +145,8 @@ static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, co
 		m->list = sb;
 	}
 	sb->seen = true;
-	if (gated) {
-		if (!can_match(p, &sb->facts) && leads_to_mount(path, mount_id))
-			leave_alone(m, sb, path);
+	if (gated)
 		return 0;
-	}
 	sb->reason = reason_not_to_gate(m, p, type, path, mount_id, &sb->facts);
 	if (sb->reason)
 		return 0;
@@ -216,6 +206,17 @@ int mounts_scan(struct mounts *m, const struct policy *p)
 	if (r == 0)
 		sweep(m);
 	return r;
+}
+
+void mounts_prune(struct mounts *m, const struct policy *p)
+{
+	for (struct superblock *sb = m->list; sb; sb = sb->next) {
+		if (sb->reason || can_match(p, &sb->facts))
+			continue;
+		/* If it cannot be reached it stays as it is: that costs time only. */
+		if (m->ops.unmark(m->ops.arg, sb->path, sb->s_dev, is_overlay(sb->type)) == 0)
+			sb->reason = no_rule_matches;
+	}
 }
 
 int mounts_new(const struct mounts_ops *ops, struct mounts **ret)
