@@ -10,6 +10,7 @@
 
 #include <imad/list.h>
 #include <imad/pcr.h>
+#include <imad/policy.h>
 #include <imad/util.h>
 
 /* What every command returns and main() exits with. */
@@ -30,6 +31,15 @@ int cmd_status(const struct imactl *ctl, int argc, char **argv);
 int cmd_verify(const struct imactl *ctl, int argc, char **argv);
 int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy(const struct imactl *ctl, int argc, char **argv);
+
+/* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
+int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy_test(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy_show(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy_load(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy_confirm(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy_lock(const struct imactl *ctl, int argc, char **argv);
 
 /* --- text.c: messages and names for people */
 
@@ -99,11 +109,12 @@ void file_closep(FILE **f);
 /* --- client.c */
 
 /*
- * Ask the daemon. 0 and its JSON in @answer; or a negative errno, told in @why as
- * one line: -ENOENT or -ECONNREFUSED when no daemon listens.
+ * Ask the daemon, with the JSON text @payload or NULL. 0 and its JSON in @answer; or a
+ * negative errno, told in @why as one line: -ENOENT or -ECONNREFUSED when no daemon
+ * listens.
  */
-int client_call(const struct imactl *ctl, unsigned int type, unsigned int timeout_s, struct buf *answer,
-		struct why *why);
+int client_call(const struct imactl *ctl, unsigned int type, const char *payload, unsigned int timeout_s,
+		struct buf *answer, struct why *why);
 
 /* --- pcrs.c: where the PCR values to compare with come from */
 
@@ -118,5 +129,62 @@ int pcrs_from_file(const char *spec, struct pcr_set *set,
 		   struct why *why); /* "[ALGO,]FILE" as evmctl --pcrs */
 int pcrs_from_sysfs(const char *tpm_dir, struct pcr_set *set, struct why *why); /* -ENOENT: no such files */
 int pcrs_from_tpm(const char *tcti, struct pcr_set *set, struct why *why);	/* -ENODEV: no TPM */
+
+/* --- cmd_policy_read.c: policies as they are named on the command line */
+
+/* Where a rule stands: a file, or a built-in policy, and the line. @name is borrowed. */
+struct policy_place {
+	const char *name;
+	unsigned int line;
+};
+
+struct named_policy {
+	struct policy policy;
+	struct policy_place places[IMAD_RULES_MAX]; /* of the rules */
+	const char *last;			    /* the last file or built-in policy */
+};
+
+/*
+ * @n names of built-in policies and of files, read as the daemon does: built-in ones
+ * first, in their own order. Rules about labels are taken whatever this machine has.
+ * IMACTL_OK and a policy for named_policy_freep(); or an exit code, and why is told.
+ */
+int named_policy_load(char **names, int n, struct named_policy **ret);
+void named_policy_freep(struct named_policy **p);
+
+/* "tcb:16" */
+void put_place(FILE *f, const struct policy_place *place);
+
+/* A rule without the blank at its end; to be freed, NULL when there is no memory. */
+char *rule_text(const struct policy *p, unsigned int i);
+
+/* --- cmd_policy_use.c: a use as the options of policy test describe it */
+
+struct policy_use {
+	struct imad_facts facts;
+	uint32_t known;			    /* of the conditions about the filesystem: those whose facts are given */
+	const char *name;		    /* keyring or critical data, NULL: not given */
+	const char *labels[POLICY_SUBJ_TYPE + 1]; /* by enum policy_label_kind, NULL: not given */
+	bool json, verbose;
+};
+
+/*
+ * Reads the options; optind is then at the first name of a policy. IMACTL_OK, or an
+ * exit code, and why is told. What depends on the policy is set by policy_use_bind().
+ */
+int policy_use_parse(int argc, char **argv, struct policy_use *ret);
+void policy_use_bind(struct policy_use *u, const struct policy *p);
+
+/* --- cmd_policy_why.c: values of a use as text */
+
+/*
+ * Of a rule that does not match: the first condition that does not hold, as the value
+ * of the use: "fsmagic is 0xef53". Nothing is added for a rule that matches.
+ */
+void policy_use_failed(const struct policy_use *u, const struct policy *p, const struct imad_rule *r,
+		       struct buf *out);
+
+/* "MAY_READ|MAY_WRITE"; "none" for 0. */
+void policy_add_mask(uint32_t mask, struct buf *out);
 
 #endif

@@ -28,6 +28,9 @@ static const struct {
 	{ "hash", cmd_hash,
 	  "[--algo ALGO] FILE...\n"
 	  "      digests of files, as the list shows them" },
+	{ "policy", cmd_policy,
+	  "SUBCOMMAND ...\n"
+	  "      check policies and ask them; imactl policy lists the subcommands" },
 };
 
 static int help(void)
