@@ -23,24 +23,26 @@ static __always_inline int has_cap(const struct cred *cred, int cap)
 }
 
 /* @conds: what some rule asks for; facts that cost a call are fetched only then. */
-static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode, __u32 conds)
+static __always_inline void fill_ids(struct imad_facts *f, const struct cred *cred, __u32 conds)
 {
-	const struct cred *cred = bpf_get_current_task_btf()->cred;
-	struct super_block *sb = inode->i_sb;
-
-	f->fsmagic = sb->s_magic;
 	f->uid = cred->uid.val;
 	f->euid = cred->euid.val;
 	f->suid = cred->suid.val;
 	f->gid = cred->gid.val;
 	f->egid = cred->egid.val;
 	f->sgid = cred->sgid.val;
+	f->cap_setuid = conds & IMAD_COND_EUID ? has_cap(cred, CAP_SETUID) : 0;
+	f->cap_setgid = conds & IMAD_COND_EGID ? has_cap(cred, CAP_SETGID) : 0;
+}
+
+static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode, __u32 conds)
+{
+	struct super_block *sb = inode->i_sb;
+
+	fill_ids(f, bpf_get_current_task_btf()->cred, conds);
+	f->fsmagic = sb->s_magic;
 	f->fowner = inode->i_uid.val;
 	f->fgroup = inode->i_gid.val;
-	if (conds & IMAD_COND_EUID)
-		f->cap_setuid = has_cap(cred, CAP_SETUID);
-	if (conds & IMAD_COND_EGID)
-		f->cap_setgid = has_cap(cred, CAP_SETGID);
 	if (conds & IMAD_COND_FSUUID)
 		bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
 	if (conds & IMAD_COND_FSNAME)

@@ -7,6 +7,7 @@
  *   file_open             every open: generation, wants, ToMToU      before the gate
  *   file_post_open        since 6.9: opens that the gate will not hold  after OPEN_PERM
  *   bprm_check_security   every file of an exec chain                after the gate
+ *   bprm_creds_from_file  the file that becomes the program, CREDS_CHECK as since 6.19
  *   mmap_file             every mapping of a file                    after the gate
  *   kernel_read_file      modules, firmware, kexec images            before the gate (access), after (open)
  *   inode_setattr         truncate(2): the content changes without an open
@@ -28,63 +29,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "state.h"
 #include "facts.h"
 #include "event.h"
-
-static __always_inline bool is_regular(struct inode *inode)
-{
-	return (inode->i_mode & S_IFMT) == S_IFREG;
-}
-
-static __always_inline bool is_daemon(__u64 pid_tgid)
-{
-	return (pid_tgid >> 32) == control.tgid;
-}
-
-/*
- * A file that overlayfs opens beneath an overlay file: the use is that of the
- * overlay file, as in the kernel's IMA. Before 6.5 such a file shows the overlay's
- * path with the real inode; since (62d53c4a1dfe) it sits on a private mount.
- */
-static __always_inline bool is_overlay_backing(struct file *file, struct inode *inode)
-{
-	if (file->f_path.dentry->d_inode != inode)
-		return true;
-	return (long)namespace_of(file) == -EINVAL && !(inode->i_sb->s_flags & SB_KERNMOUNT);
-}
-
-/* Nothing that any rule can ask for is left. */
-static __always_inline bool all_done(__u32 done)
-{
-	return done && !(control.all_slots & ~done);
-}
-
-/* Whether fanotify will still hold this file before its content is seen. */
-static __always_inline bool gate_will_hold(struct file *file, struct inode *inode, const struct imad_verdict *v)
-{
-	__u32 dev = inode->i_sb->s_dev;
-
-	if (v && (v->flags & IMAD_VERDICT_IGNORED) && v->epoch == control.epoch)
-		return false;
-	if (control.hold == IMAD_HOLD_ACCESS && !(file->f_mode & FMODE_READ))
-		return false;
-	return bpf_map_lookup_elem(&gated, &dev) != NULL;
-}
-
-/* What can hold no verdict for long: content that changes without the VFS seeing a writer. */
-static __always_inline bool is_unverifiable(struct inode *inode)
-{
-	return inode->i_sb->s_iflags & SB_I_IMA_UNVERIFIABLE;
-}
-
-/* Filesystems on which no rule can measure anything: proc, sysfs, tmpfs under tcb. */
-static __always_inline bool is_skipped(struct inode *inode)
-{
-	__u64 magic = inode->i_sb->s_magic;
-
-	for (__u32 i = 0; i < IMAD_SKIP_MAX && i < control.n_skip; i++)
-		if (control.skip[i] == magic)
-			return true;
-	return false;
-}
+#include "want.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
 {
@@ -121,25 +66,6 @@ static __always_inline void answer_probe(struct file *file, struct inode *inode)
 		gen_make(inode);
 }
 
-/* Who wants the inode measured, and whether somebody can change it meanwhile. */
-static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func)
-{
-	__u32 set = write_flags(file, inode), clear = IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION | IMAD_GEN_BARE;
-
-	if (set & IMAD_GEN_VIOLATION)
-		set |= IMAD_GEN_REPORTED;
-	if (set) /* the reader before this one may still wait for its violation */
-		clear &= ~IMAD_GEN_VIOLATION;
-	if (is_unverifiable(inode))
-		set |= IMAD_GEN_UNCACHED;
-	set |= name_flags(file);
-	g->func = func;
-	g->tgid = bpf_get_current_pid_tgid() >> 32;
-	g->uid = (__u32)bpf_get_current_uid_gid();
-	__sync_fetch_and_and(&g->flags, ~(clear & ~set));
-	__sync_fetch_and_or(&g->flags, set);
-}
-
 /* A reader whose rule says measure, of content that is measured already. */
 static __always_inline void reader_again(struct imad_gen *g, struct file *file, struct inode *inode)
 {
@@ -149,42 +75,6 @@ static __always_inline void reader_again(struct imad_gen *g, struct file *file, 
 		return;
 	__sync_fetch_and_or(&g->flags, IMAD_GEN_REPORTED);
 	emit(IMAD_EVENT_OPEN_WRITERS, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
-}
-
-/* Note what an open wants. @late: the gate cannot hold it, so the daemon is told now. */
-static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
-				 __u32 slots, __u32 maybe)
-{
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct imad_gen *g = gen_make(inode);
-	__u8 one = 1;
-	__u64 gen;
-
-	if (!g) { /* no memory: only the event is left */
-		if (slots)
-			emit(IMAD_EVENT_LATE, file, inode, 0, func, slots, -1, NULL);
-		return;
-	}
-	/* The generation first, then the writers: a writer that enters between them is seen. */
-	gen = gen_for_want(g, v, inode);
-	note_user(g, file, inode, func);
-	if (maybe)
-		add_want(&g->maybe, gen, maybe, v);
-	if (!slots)
-		return;
-	count(wants);
-	if (func == IMAD_FILE_CHECK)
-		__sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
-	add_want(&g->want, gen, slots, v);
-	if (gate_will_hold(file, inode, v))
-		return;
-	if (control.post_open && func == IMAD_FILE_CHECK && (file->f_mode & FMODE_READ)) {
-		bpf_map_update_elem(&late_opens, &tid, &one, BPF_ANY);
-		__sync_fetch_and_add(&n_late_opens, 1);
-		return;
-	}
-	count(late);
-	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
 }
 
 static __always_inline __u32 open_mask(fmode_t mode, __u32 flags)
@@ -218,6 +108,29 @@ static __always_inline __u64 quiet_key(void)
 	return (__u64)control.epoch << 32 | uid;
 }
 
+/*
+ * What CREDS_CHECK will want if the exec changes no ids: exec makes the saved ones
+ * the effective ones. Where only the program itself is asked, that is an ELF object.
+ */
+static __always_inline void expect_creds(struct walk *w, __u32 *slots, __u32 *maybe, __u32 done)
+{
+	__u32 suid = w->facts.suid, sgid = w->facts.sgid, wanted;
+
+	if (!(control.funcs & (1u << IMAD_CREDS_CHECK)))
+		return;
+	w->facts.suid = w->facts.euid;
+	w->facts.sgid = w->facts.egid;
+	w->silent = true;
+	wanted = match(w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | *slots);
+	w->silent = false;
+	w->facts.suid = suid;
+	w->facts.sgid = sgid;
+	if (control.creds_final)
+		*maybe |= wanted;
+	else
+		*slots |= wanted;
+}
+
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
 static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u32 mask, __u32 done)
 {
@@ -239,13 +152,15 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		reader_again(g, file, inode);
 	if (!w.decision.action)
 		unmatched = quiet;
-	if (!slots && exec && !bpf_map_lookup_elem(&in_elf_exec, &tid)) {
-		slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
-		func = IMAD_BPRM_CHECK;
+	if (exec && !bpf_map_lookup_elem(&in_elf_exec, &tid)) {
+		func = slots ? func : IMAD_BPRM_CHECK;
+		slots |= match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done | slots);
+		expect_creds(&w, &slots, &maybe, done);
 	}
-	if (!slots && (file->f_mode & FMODE_READ)) {
+	if (file->f_mode & FMODE_READ) {
 		w.silent = true;
-		maybe = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done);
+		maybe |= match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done | slots | maybe);
+		maybe |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots | maybe);
 	}
 	if (slots || maybe)
 		want(file, inode, v, func, slots, maybe);
@@ -298,33 +213,6 @@ int BPF_PROG(imad_file_open, struct file *file)
 }
 
 /*
- * A use after the gate: what is wanted and not done by now was not held. The kernel
- * hashes the file here and now where it can and hashes as the list does; the record
- * follows.
- */
-static __always_inline void use(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 func,
-				__u32 slots)
-{
-	__u8 digest[IMAD_EVENT_DIGEST_MAX] = {};
-	struct imad_gen *g = gen_make(inode);
-	__u64 gen = 0;
-	long algo;
-
-	if (g) {
-		gen = gen_for_want(g, v, inode);
-		add_want(&g->want, gen, slots, v);
-		note_user(g, file, inode, func);
-	}
-	count(late);
-	algo = bpf_ima_file_hash(file, digest, sizeof(digest));
-	if (algo >= 0)
-		count(kernel_hashes);
-	if (algo != control.hash)
-		algo = -1;
-	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, algo, digest);
-}
-
-/*
  * The file can be read now, and nobody has its descriptor yet: an open that policy
  * wants, and that an ignore mark hides from the gate, is hashed by the kernel here.
  */
@@ -350,7 +238,7 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 SEC("lsm.s/bprm_check_security")
 int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots, done;
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots, done, func;
 	struct file *file = bprm->file;
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
@@ -367,8 +255,36 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
+	func = slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK;
+	if (!control.creds_final) {
+		fill_ids(&w.facts, bprm->cred, control.conds);
+		slots |= match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | slots);
+	}
 	if (slots)
-		use(file, inode, v, IMAD_BPRM_CHECK, slots);
+		use(file, inode, v, func, slots);
+	return 0;
+}
+
+/* Since 6.19 (in the kernel's IMA) the new ids are final, and asked of the program alone. */
+SEC("?lsm.s/bprm_creds_from_file")
+int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	struct imad_verdict *v;
+	struct walk w = {};
+	__u32 slots, done;
+
+	if (!control.active || !(control.funcs & (1u << IMAD_CREDS_CHECK)))
+		return 0;
+	v = verdict_find(inode);
+	done = done_slots(gen_find(inode), v, writers_of(inode));
+	if (all_done(done) || is_skipped(inode))
+		return 0;
+	fill_facts(&w.facts, inode, control.conds);
+	fill_ids(&w.facts, bprm->cred, control.conds);
+	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
+	if (slots)
+		use(file, inode, v, IMAD_CREDS_CHECK, slots);
 	return 0;
 }
 
@@ -387,7 +303,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	struct imad_verdict *v;
 	struct walk w = {};
 	struct inode *inode;
-	__u32 slots = 0, done;
+	__u32 slots = 0, done, func;
 	struct imad_gen *g;
 
 	if (!file || !control.active || is_daemon(bpf_get_current_pid_tgid()))
@@ -407,9 +323,12 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 		return 0;
 	if (prot & PROT_EXEC) {
 		fill_facts(&w.facts, inode, control.conds);
-		slots = match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done);
+		if (reqprot & PROT_EXEC)
+			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
+		func = slots ? IMAD_MMAP_CHECK_REQPROT : IMAD_MMAP_CHECK;
+		slots |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots);
 		if (slots)
-			use(file, inode, v, IMAD_MMAP_CHECK, slots);
+			use(file, inode, v, func, slots);
 		return 0;
 	}
 	/* Content mapped before it was ever read: what the open wanted was not held yet. */

@@ -143,6 +143,7 @@ struct file {
 
 struct linux_binprm {
 	struct file *file;
+	struct cred *cred; /* of the program to be */
 	char buf[256];
 };
 

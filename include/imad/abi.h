@@ -225,6 +225,7 @@ struct imad_control {
 	__u32 probe_tid; /* a thread of the daemon that wants the facts of what it opens; see struct imad_probe */
 	__u32 hold;	 /* enum imad_hold: where the gate holds */
 	__u32 post_open; /* the kernel has the hook file_post_open */
+	__u32 creds_final; /* CREDS_CHECK is of the file that becomes the program, not of each of the exec chain */
 	__s32 hash;	 /* enum hash_algo in which the list wants digests */
 	__u32 n_skip;	 /* used of @skip */
 	__u64 skip[IMAD_SKIP_MAX]; /* superblock magics on which no rule can measure anything */

@@ -363,6 +363,9 @@ static void take_slots(struct engine *e, const struct policy *p)
 {
 	pthread_mutex_lock(&e->lock);
 	memcpy(e->slots, p->slots, sizeof(e->slots));
+	for (unsigned int i = 0; i < p->n_rules; i++)
+		if (p->rules[i].slot_bit)
+			e->pcr_slots[__builtin_ctz(p->rules[i].slot_bit)] = p->rules[i].pcr_slots;
 	e->want_sha1 = template_is_legacy(e->config.template);
 	for (unsigned int i = 0; i < p->n_slots; i++)
 		if (p->slots[i].template && template_is_legacy(template_find(p->slots[i].template, strlen(p->slots[i].template))))

@@ -47,6 +47,7 @@ struct engine {
 	unsigned int jobs; /* alive */
 	bool stopping;
 	struct policy_slot slots[IMAD_SLOTS_MAX];
+	uint32_t pcr_slots[IMAD_SLOTS_MAX]; /* of each slot: all slots of its PCR */
 	bool want_sha1; /* some record is of template "ima", which stores SHA-1 whatever the hash */
 	struct engine_counters counters;
 	unsigned int n_threads;

@@ -74,19 +74,32 @@ void engine_writer_closed(struct engine *e, int fd)
 	pthread_mutex_unlock(&e->settle);
 }
 
-/* What the waiters' opens asked for; a file that can only become wanted by being mapped counts if it is ELF. */
+/* All slots of the PCRs into which @slots are measured: an inode is measured into each PCR once. */
+static uint32_t same_pcrs(const struct engine *e, uint32_t slots)
+{
+	uint32_t all = slots;
+
+	for (uint32_t left = slots & ((1u << IMAD_SLOTS_MAX) - 1); left; left &= left - 1)
+		all |= e->pcr_slots[__builtin_ctz(left)];
+	return all;
+}
+
+/* What the waiters' opens asked for, and, of an ELF object, what it will be asked for if it is mapped. */
 static void choose_held(struct job *j)
 {
 	struct engine *e = j->engine;
+	uint32_t done = j->verdict.gen == j->gen.gen ? j->verdict.done : 0;
 	uint64_t want = j->gen.want;
 	bool maybe;
 
 	j->slots = engine_pending(&j->gen, &j->verdict, &maybe);
 	j->func = j->gen.func;
-	if (!j->slots && maybe && e->ops.is_elf(e->ops.arg, j->fd, true) > 0) {
-		want = j->gen.maybe;
-		j->slots = imad_pending(want, &j->verdict);
-		j->func = IMAD_MMAP_CHECK;
+	if (maybe && e->ops.is_elf(e->ops.arg, j->fd, true) > 0) {
+		if (!j->slots) {
+			want = j->gen.maybe;
+			j->func = IMAD_MMAP_CHECK;
+		}
+		j->slots |= imad_pending(j->gen.maybe, &j->verdict) & ~same_pcrs(e, j->slots | done);
 	}
 	/* A generation that moved since the want: a writer came, and may still be there. */
 	j->provisional = (j->gen.flags & IMAD_GEN_WRITERS) || IMAD_WANT_GEN(want) != (uint32_t)j->gen.gen;

@@ -76,6 +76,9 @@ static int choose_programs(struct imad_bpf *skel)
 	bpf_program__set_autoload(skel->progs.imad_setattr2, arity == 2);
 	bpf_program__set_autoload(skel->progs.imad_setattr3, arity == 3);
 	bpf_program__set_autoload(skel->progs.imad_file_post_open, hook_arity(btf, "file_post_open") == 2);
+	/* As the kernel's own IMA does it: it has a function for this hook, or asks in bprm_check_security. */
+	bpf_program__set_autoload(skel->progs.imad_bprm_creds,
+				  btf__find_by_name_kind(btf, "ima_creds_check", BTF_KIND_FUNC) >= 0);
 	btf__free(btf);
 	if (arity != 2 && arity != 3)
 		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel's inode_setattr hook takes %d arguments", arity);
@@ -120,6 +123,7 @@ static int load(struct hooks *h)
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "the kernel refused the BPF programs (imad needs root and BPF LSM)");
 	h->skel->bss->control.tgid = getpid();
+	h->skel->bss->control.creds_final = bpf_program__autoload(h->skel->progs.imad_bprm_creds);
 	h->skel->bss->control.post_open = bpf_program__autoload(h->skel->progs.imad_file_post_open);
 	r = imad_bpf__attach(h->skel);
 	if (r < 0)

@@ -19,6 +19,7 @@
 /* The hooks that there are programs for. */
 #define FUNCS_KNOWN                                                                                       \
 	(POLICY_FUNC_BIT(FILE_CHECK) | POLICY_FUNC_BIT(MMAP_CHECK) | POLICY_FUNC_BIT(BPRM_CHECK) |        \
+	 POLICY_FUNC_BIT(MMAP_CHECK_REQPROT) |                                                            \
 	 POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
 	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) |                   \
 	 POLICY_FUNC_BIT(POLICY_CHECK))

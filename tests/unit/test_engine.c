@@ -197,20 +197,45 @@ static void maybe_counts_for_elf_only(void **state)
 	assert_verdict(elf, 1, A, IMAD_VERDICT_IGNORED);
 }
 
-/* What the open itself wants comes first, under its own func. */
-static void want_goes_before_maybe(void **state)
+/* What the open wants and what a mapping will want are measured at once, an ELF object only. */
+static void want_and_maybe(void **state)
 {
+	struct fake_file *elf = new_file(), *text = new_file();
+
+	(void)state;
+	start();
+	elf->elf = true;
+	elf->gen.maybe = text->gen.maybe = IMAD_WANT(1, B);
+	hold_reader(elf, A);
+	hold_reader(text, A);
+	wait_released();
+	assert_int_equal(fx.n_submitted, 3);
+	assert_int_equal(fx.submitted[0].func, IMAD_FILE_CHECK);
+	assert_verdict(elf, 1, A | B, IMAD_VERDICT_IGNORED);
+	assert_verdict(text, 1, A, IMAD_VERDICT_IGNORED);
+}
+
+/* But not twice into one PCR. */
+static void maybe_of_the_same_pcr(void **state)
+{
+	static const struct policy p = {
+		.n_slots = 2, .slots = { { .pcr = FIRST_PCR }, { .pcr = FIRST_PCR, .template = "ima-sig" } }, .n_rules = 1,
+		.rules[0] = { .action = IMAD_MEASURE, .slot_bit = A, .pcr_slots = A | B },
+	};
 	struct fake_file *f = new_file();
 
 	(void)state;
 	start();
+	assert_ok(engine_set_policy(fx.e, &p));
 	f->elf = true;
 	f->gen.maybe = IMAD_WANT(1, B);
 	hold_reader(f, A);
 	wait_released();
 	assert_int_equal(fx.n_submitted, 1);
-	assert_int_equal(fx.submitted[0].func, IMAD_FILE_CHECK);
 	assert_verdict(f, 1, A, IMAD_VERDICT_IGNORED);
+	hold_reader(f, 0);
+	wait_released();
+	assert_int_equal(fx.n_submitted, 1);
 }
 
 /* What can be told from memory is told by the gate's reader: no job, no worker. */
@@ -375,7 +400,7 @@ static void new_policy_while_hashed(void **state)
 static void marks_go_with_the_policy(void **state)
 {
 	struct fake_file *f = new_file();
-	const struct policy p = { .n_slots = 1, .slots[0].pcr = FIRST_PCR };
+	static const struct policy p = { .n_slots = 1, .slots[0].pcr = FIRST_PCR };
 
 	(void)state;
 	start();
@@ -407,7 +432,8 @@ int main(void)
 		TEST(unwanted_use_passes_and_is_ignored),
 		TEST(measures_what_is_left),
 		TEST(maybe_counts_for_elf_only),
-		TEST(want_goes_before_maybe),
+		TEST(want_and_maybe),
+		TEST(maybe_of_the_same_pcr),
 		TEST(unwanted_text_in_memory_passes_at_once),
 		TEST(waiter_of_an_unwanted_round_is_measured),
 		TEST(waiter_at_the_last_look_is_measured),

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is wanted of an inode and who will see to it: the gate, if it will hold the
+ * use; else the kernel hashes here and the daemon is told.
+ */
+#ifndef IMAD_BPF_WANT_H
+#define IMAD_BPF_WANT_H
+
+static __always_inline bool is_regular(struct inode *inode)
+{
+	return (inode->i_mode & S_IFMT) == S_IFREG;
+}
+
+static __always_inline bool is_daemon(__u64 pid_tgid)
+{
+	return (pid_tgid >> 32) == control.tgid;
+}
+
+/*
+ * A file that overlayfs opens beneath an overlay file: the use is that of the
+ * overlay file, as in the kernel's IMA. Before 6.5 such a file shows the overlay's
+ * path with the real inode; since (62d53c4a1dfe) it sits on a private mount.
+ */
+static __always_inline bool is_overlay_backing(struct file *file, struct inode *inode)
+{
+	if (file->f_path.dentry->d_inode != inode)
+		return true;
+	return (long)namespace_of(file) == -EINVAL && !(inode->i_sb->s_flags & SB_KERNMOUNT);
+}
+
+/* Nothing that any rule can ask for is left. */
+static __always_inline bool all_done(__u32 done)
+{
+	return done && !(control.all_slots & ~done);
+}
+
+/* Whether fanotify will still hold this file before its content is seen. */
+static __always_inline bool gate_will_hold(struct file *file, struct inode *inode, const struct imad_verdict *v)
+{
+	__u32 dev = inode->i_sb->s_dev;
+
+	if (v && (v->flags & IMAD_VERDICT_IGNORED) && v->epoch == control.epoch)
+		return false;
+	if (control.hold == IMAD_HOLD_ACCESS && !(file->f_mode & FMODE_READ))
+		return false;
+	return bpf_map_lookup_elem(&gated, &dev) != NULL;
+}
+
+/* What can hold no verdict for long: content that changes without the VFS seeing a writer. */
+static __always_inline bool is_unverifiable(struct inode *inode)
+{
+	return inode->i_sb->s_iflags & SB_I_IMA_UNVERIFIABLE;
+}
+
+/* Filesystems on which no rule can measure anything: proc, sysfs, tmpfs under tcb. */
+static __always_inline bool is_skipped(struct inode *inode)
+{
+	__u64 magic = inode->i_sb->s_magic;
+
+	for (__u32 i = 0; i < IMAD_SKIP_MAX && i < control.n_skip; i++)
+		if (control.skip[i] == magic)
+			return true;
+	return false;
+}
+
+/* Who wants the inode measured, and whether somebody can change it meanwhile. */
+static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func)
+{
+	__u32 set = write_flags(file, inode), clear = IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION | IMAD_GEN_BARE;
+
+	if (set & IMAD_GEN_VIOLATION)
+		set |= IMAD_GEN_REPORTED;
+	if (set) /* the reader before this one may still wait for its violation */
+		clear &= ~IMAD_GEN_VIOLATION;
+	if (is_unverifiable(inode))
+		set |= IMAD_GEN_UNCACHED;
+	set |= name_flags(file);
+	g->func = func;
+	g->tgid = bpf_get_current_pid_tgid() >> 32;
+	g->uid = (__u32)bpf_get_current_uid_gid();
+	__sync_fetch_and_and(&g->flags, ~(clear & ~set));
+	__sync_fetch_and_or(&g->flags, set);
+}
+
+/* Note what an open wants. @late: the gate cannot hold it, so the daemon is told now. */
+static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
+				 __u32 slots, __u32 maybe)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct imad_gen *g = gen_make(inode);
+	__u8 one = 1;
+	__u64 gen;
+
+	if (!g) { /* no memory: only the event is left */
+		if (slots)
+			emit(IMAD_EVENT_LATE, file, inode, 0, func, slots, -1, NULL);
+		return;
+	}
+	/* The generation first, then the writers: a writer that enters between them is seen. */
+	gen = gen_for_want(g, v, inode);
+	note_user(g, file, inode, func);
+	if (maybe)
+		add_want(&g->maybe, gen, maybe, v);
+	if (!slots)
+		return;
+	count(wants);
+	if (func == IMAD_FILE_CHECK)
+		__sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
+	add_want(&g->want, gen, slots, v);
+	if (gate_will_hold(file, inode, v))
+		return;
+	if (control.post_open && func == IMAD_FILE_CHECK && (file->f_mode & FMODE_READ)) {
+		bpf_map_update_elem(&late_opens, &tid, &one, BPF_ANY);
+		__sync_fetch_and_add(&n_late_opens, 1);
+		return;
+	}
+	count(late);
+	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
+}
+
+/*
+ * A use after the gate: what is wanted and not done by now was not held. The kernel
+ * hashes the file here and now where it can and hashes as the list does; the record
+ * follows.
+ */
+static __always_inline void use(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 func,
+				__u32 slots)
+{
+	__u8 digest[IMAD_EVENT_DIGEST_MAX] = {};
+	struct imad_gen *g = gen_make(inode);
+	__u64 gen = 0;
+	long algo;
+
+	if (g) {
+		gen = gen_for_want(g, v, inode);
+		add_want(&g->want, gen, slots, v);
+		note_user(g, file, inode, func);
+	}
+	count(late);
+	algo = bpf_ima_file_hash(file, digest, sizeof(digest));
+	if (algo >= 0)
+		count(kernel_hashes);
+	if (algo != control.hash)
+		algo = -1;
+	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, algo, digest);
+}
+
+#endif
