@@ -46,63 +46,108 @@ static void test_slots(void **state)
 	assert_int_equal(p.rules[2].pcr_slots, 2 | 8);
 }
 
+#define TAIL_TCB                                         \
+	"measure func=MMAP_CHECK mask=MAY_EXEC \n"       \
+	"measure func=BPRM_CHECK mask=MAY_EXEC \n"       \
+	"measure func=FILE_CHECK mask=^MAY_READ euid=0 \n" \
+	"measure func=FILE_CHECK mask=^MAY_READ uid=0 \n" \
+	"measure func=MODULE_CHECK \n"                   \
+	"measure func=FIRMWARE_CHECK \n"                 \
+	"measure func=POLICY_CHECK \n"
+
+static const unsigned int dont_measure[] = {
+	PROC, 0x62656572, 0x64626720, TMPFS, 0x1cd1, 0x42494e4d, 0x73636673,
+	0xf97cff8c, 0x43415d53, 0x27e0eb, 0x63677270, 0x6e736673, 0xde5e81e4,
+};
+static const unsigned int dont_appraise[] = {
+	PROC, 0x62656572, 0x64626720, TMPFS, 0x858458f6, 0x1cd1, 0x42494e4d,
+	0x73636673, 0xf97cff8c, 0x43415d53, 0x6e736673, 0xde5e81e4, 0x27e0eb, 0x63677270,
+};
+
+static const struct {
+	const char *name;
+	enum { NO_HEAD, MEASURE, MEASURE_TMPFS, APPRAISE } head;
+	const char *tail;
+} builtins[] = {
+	{ "tcb", MEASURE, TAIL_TCB },
+	{ "ima_tcb", MEASURE,
+	  "measure func=MMAP_CHECK mask=MAY_EXEC \n"
+	  "measure func=BPRM_CHECK mask=MAY_EXEC \n"
+	  "measure func=FILE_CHECK mask=MAY_READ uid=0 \n"
+	  "measure func=MODULE_CHECK \n"
+	  "measure func=FIRMWARE_CHECK \n" },
+	{ "tcb+tmpfs", MEASURE_TMPFS, TAIL_TCB },
+	{ "strict", MEASURE_TMPFS,
+	  "measure func=MMAP_CHECK mask=MAY_EXEC \n"
+	  "measure func=BPRM_CHECK mask=MAY_EXEC \n"
+	  "measure func=CREDS_CHECK mask=MAY_EXEC \n"
+	  "measure func=FILE_CHECK mask=^MAY_READ \n"
+	  "measure func=MODULE_CHECK \n"
+	  "measure func=FIRMWARE_CHECK \n"
+	  "measure func=KEXEC_KERNEL_CHECK \n"
+	  "measure func=KEXEC_INITRAMFS_CHECK \n"
+	  "measure func=KEXEC_CMDLINE \n"
+	  "measure func=POLICY_CHECK \n"
+	  "measure func=KEY_CHECK \n"
+	  "measure func=CRITICAL_DATA \n" },
+	{ "secure_boot", NO_HEAD,
+	  "appraise func=MODULE_CHECK appraise_type=imasig \n"
+	  "appraise func=FIRMWARE_CHECK appraise_type=imasig \n"
+	  "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig \n"
+	  "appraise func=POLICY_CHECK appraise_type=imasig \n" },
+	{ "appraise_tcb", APPRAISE,
+	  "appraise func=POLICY_CHECK appraise_type=imasig \n"
+	  "appraise fowner=0 \n" },
+	{ "critical_data", NO_HEAD, "measure func=CRITICAL_DATA \n" },
+	{ "fail_securely", NO_HEAD, "" },
+};
+
+static void add_magics(struct buf *b, const char *action, const unsigned int *magics, size_t n, bool tmpfs)
+{
+	for (size_t i = 0; i < n; i++)
+		if (magics[i] != TMPFS || tmpfs)
+			buf_addf(b, "%s fsmagic=0x%x \n", action, magics[i]);
+}
+
 static void test_builtin(void **state)
 {
-	static const struct {
-		const char *name, *tail;
-		unsigned int n_rules;
-	} expected[] = {
-		{ "tcb",
-		  "measure func=MMAP_CHECK mask=MAY_EXEC \n"
-		  "measure func=BPRM_CHECK mask=MAY_EXEC \n"
-		  "measure func=FILE_CHECK mask=^MAY_READ euid=0 \n"
-		  "measure func=FILE_CHECK mask=^MAY_READ uid=0 \n"
-		  "measure func=MODULE_CHECK \n"
-		  "measure func=FIRMWARE_CHECK \n"
-		  "measure func=POLICY_CHECK \n",
-		  20 },
-		{ "ima_tcb",
-		  "measure func=MMAP_CHECK mask=MAY_EXEC \n"
-		  "measure func=BPRM_CHECK mask=MAY_EXEC \n"
-		  "measure func=FILE_CHECK mask=MAY_READ uid=0 \n"
-		  "measure func=MODULE_CHECK \n"
-		  "measure func=FIRMWARE_CHECK \n",
-		  18 },
-	};
-	static const unsigned int dont[] = {
-		0x9fa0, 0x62656572, 0x64626720, 0x1021994, 0x1cd1, 0x42494e4d, 0x73636673,
-		0xf97cff8c, 0x43415d53, 0x27e0eb, 0x63677270, 0x6e736673, 0xde5e81e4,
-	};
 	struct buf printed = { 0 }, wanted = { 0 };
+	static struct policy p;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
-		struct policy p = { 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(builtins); i++) {
+		const struct policy_builtin *b = policy_builtin(builtins[i].name, strlen(builtins[i].name));
 
-		must_parse(&p, policy_builtin(expected[i].name));
-		assert_int_equal(p.n_rules, expected[i].n_rules);
+		assert_ptr_equal(b, &policy_builtins[i]); /* the order in which they are installed */
+		memset(&p, 0, sizeof(p));
+		must_parse(&p, b->text);
 		buf_reset(&wanted);
-		for (size_t j = 0; j < ARRAY_SIZE(dont); j++)
-			buf_addf(&wanted, "dont_measure fsmagic=0x%x \n", dont[j]);
-		buf_add_str(&wanted, expected[i].tail);
+		if (builtins[i].head == MEASURE || builtins[i].head == MEASURE_TMPFS)
+			add_magics(&wanted, "dont_measure", dont_measure, ARRAY_SIZE(dont_measure), builtins[i].head == MEASURE);
+		if (builtins[i].head == APPRAISE)
+			add_magics(&wanted, "dont_appraise", dont_appraise, ARRAY_SIZE(dont_appraise), true);
+		buf_add_str(&wanted, builtins[i].tail);
 		buf_add_u8(&wanted, 0);
 		assert_string_equal(print(&p, &printed), (const char *)wanted.data);
-		assert_string_equal(policy_builtin_names()[i], expected[i].name);
 	}
-	assert_null(policy_builtin_names()[ARRAY_SIZE(expected)]);
-	assert_null(policy_builtin("appraise_tcb"));
-	assert_null(policy_builtin(""));
+	assert_null(policy_builtins[ARRAY_SIZE(builtins)].name);
+	assert_string_equal(policy_builtin("ima_tcb", 7)->unless, "tcb");
+	assert_null(policy_builtin("tcb", 3)->unless);
+	assert_null(policy_builtin("tcb", 2));
+	assert_null(policy_builtin("tcbx", 4));
+	assert_null(policy_builtin("", 0));
 	buf_done(&printed);
 	buf_done(&wanted);
 }
 
 static void test_summary(void **state)
 {
-	struct policy p = { 0 };
+	static struct policy p;
 	struct policy_summary s;
 
 	(void)state;
 	policy_summarize(&p, &s);
+	assert_int_equal(s.classes, 0);
 	assert_int_equal(s.all_slots, 0);
 	assert_int_equal(s.funcs, 0);
 	assert_int_equal(s.conds, 0);
@@ -115,6 +160,17 @@ static void test_summary(void **state)
 	assert_int_equal(s.funcs, POLICY_FUNC_BIT(BPRM_CHECK) | POLICY_FUNC_BIT(FILE_CHECK));
 	assert_int_equal(s.conds, IMAD_COND_FUNC | IMAD_COND_UID | IMAD_COND_INMASK);
 	assert_true(s.may_match_magic_all);
+
+	assert_int_equal(s.classes, IMAD_MEASURE);
+	must_parse(&p, "appraise func=SETXATTR_CHECK appraise_algos=sha256\n"); /* meets no event */
+	policy_summarize(&p, &s);
+	assert_int_equal(s.classes, IMAD_MEASURE);
+	assert_int_equal(s.funcs & POLICY_FUNC_BIT(SETXATTR_CHECK), 0);
+	assert_int_equal(s.all_slots, 3);
+	must_parse(&p, "audit func=BPRM_CHECK\ndont_appraise\nhash uid=0\n");
+	policy_summarize(&p, &s);
+	assert_int_equal(s.classes, IMAD_MEASURE | IMAD_AUDIT | IMAD_HASH);
+	assert_int_equal(s.all_slots, 3 | IMAD_SLOT_AUDIT);
 
 	must_parse(&p, "measure fsname=ext4");
 	policy_summarize(&p, &s);
@@ -167,6 +223,13 @@ static const struct {
 	{ "dont_measure func=BPRM_CHECK\ndont_measure func=FILE_CHECK\nmeasure func=BPRM_CHECK",
 	  EXT4, "ext4", uuid, false },
 	{ "dont_measure fsname=ext4\nmeasure func=BPRM_CHECK", EXT4, "ext4", uuid, false },
+	/* class by class */
+	{ "dont_measure\naudit func=BPRM_CHECK", EXT4, "ext4", uuid, true },
+	{ "dont_measure\ndont_appraise\nappraise", EXT4, "ext4", uuid, false },
+	{ "dont_audit fsmagic=0xef53\nhash\n", EXT4, "ext4", uuid, true },
+	{ "dont_hash fsmagic=0xef53\nhash\n", EXT4, "ext4", uuid, false },
+	/* no file to hold */
+	{ "measure func=KEY_CHECK\nmeasure func=CRITICAL_DATA\nmeasure func=KEXEC_CMDLINE", EXT4, "ext4", uuid, false },
 };
 
 static void test_can_match_fs(void **state)
@@ -183,14 +246,15 @@ static void test_can_match_fs(void **state)
 		    filesystems[i].can)
 			fail_msg("row %zu: %s", i, filesystems[i].text);
 	}
-	for (const char *const *name = policy_builtin_names(); *name; name++) {
-		struct policy p = { 0 };
+	for (size_t i = 0; i < 2; i++) { /* tcb, ima_tcb */
+		static struct policy p;
 
-		must_parse(&p, policy_builtin(*name));
+		memset(&p, 0, sizeof(p));
+		must_parse(&p, policy_builtins[i].text);
 		assert_true(policy_can_match_fs(&p, EXT4, "ext4", uuid));
 		assert_true(policy_can_match_fs(&p, EXT4, NULL, NULL));
-		for (size_t i = 0; i < ARRAY_SIZE(exempt); i++)
-			assert_false(policy_can_match_fs(&p, magics[i], exempt[i], uuid));
+		for (size_t j = 0; j < ARRAY_SIZE(exempt); j++)
+			assert_false(policy_can_match_fs(&p, magics[j], exempt[j], uuid));
 	}
 }
 

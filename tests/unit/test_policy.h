@@ -5,6 +5,7 @@
 
 #include "test.h"
 
+#include <imad/match.h>
 #include <imad/policy.h>
 
 #define UUID "12345678-9abc-def0-1234-56789abcdef0"
@@ -25,9 +26,11 @@ static inline const char *template_ok(const char *name, size_t len)
 	return NULL;
 }
 
+static const struct policy_env policy_test_env = { .template_ok = template_ok, .labels = true };
+
 static inline int parse(struct policy *p, const char *text, struct parse_error *e)
 {
-	return policy_parse(p, text, strlen(text), template_ok, e);
+	return policy_parse(p, text, strlen(text), &policy_test_env, e);
 }
 
 static inline void must_parse(struct policy *p, const char *text)
@@ -47,6 +50,17 @@ static inline const char *print(const struct policy *p, struct buf *b)
 	buf_add_u8(b, 0);
 	assert_ok(buf_error(b));
 	return (const char *)b->data;
+}
+
+/* Walk the table as the hooks do. */
+static inline struct imad_decision decide(const struct policy *p, const struct imad_facts *f, uint32_t open)
+{
+	struct imad_decision d = { .open = open };
+
+	for (unsigned int i = 0; i < p->n_rules; i++)
+		if (imad_decide(&d, &p->rules[i], f))
+			break;
+	return d;
 }
 
 #endif

@@ -176,7 +176,7 @@ static void aim(struct imad_facts *f, const struct imad_rule *r)
 }
 
 /* What the policy decides, without rule @but. */
-static struct imad_decision decide(const struct policy *p, const struct imad_facts *f, int but)
+static struct imad_decision decide_but(const struct policy *p, const struct imad_facts *f, int but)
 {
 	struct policy_summary sum;
 	struct imad_decision d = { 0 };
@@ -201,8 +201,8 @@ static void must_be_dead(const struct policy *p, const struct policy_finding *fi
 
 		random_facts(&f);
 		aim(&f, r);
-		with = decide(p, &f, -1);
-		without = decide(p, &f, finding->rule);
+		with = decide_but(p, &f, -1);
+		without = decide_but(p, &f, finding->rule);
 		if (memcmp(&with, &without, sizeof(with)) != 0)
 			fail_msg("rule %d is not %s", finding->rule + 1, policy_finding_texts[finding->kind].name);
 		if (!imad_rule_matches(r, &f))
