@@ -43,7 +43,7 @@ head -c 2000000 /dev/zero | tr '\0' '#' >/work/large
 check "a policy file that is too large" refused 2 "'/work/large': File too large" --policy /work/large
 check "an unknown hash" refused 2 "'md6'" --hash md6 --policy tcb
 check "an unknown template" refused 2 "'ima-old'" --template ima-old --policy tcb
-check "a template that a file cannot fill" refused 2 "'ima-buf'" --template ima-buf --policy tcb
+check "a template that a file cannot fill" refused 2 "'evm-sig'" --template evm-sig --policy tcb
 check "a PCR that there is not" refused 2 "--pcr" --pcr 24 --policy tcb
 check "a PCR that is no number" refused 2 "--pcr" --pcr ten --policy tcb
 check "a configuration that is not there" refused 2 "'/work/none': No such file" --config /work/none

@@ -67,6 +67,20 @@ check "both are named" source_is "tcb /work/files"
 check "in one order whatever was said" sh -c 'imactl policy load /work/files ima_tcb tcb && imactl policy show | sed -n 2p | grep -q "^dont_measure fsmagic=0x9fa0"'
 check "the older tcb is not there beside it" sh -c '! imactl policy show | grep -q "mask=MAY_READ uid=0"'
 
+# --- hooks follow
+
+attached() { imactl status --json | grep -qE '"name": ?"'"$1"'", ?"attached": ?true'; }
+check "tcb reads modules" attached kernel_read_file
+check "a policy of programs" imactl policy load /work/programs
+check "does not" exits 1 attached kernel_read_file
+check "tcb again" imactl policy load tcb
+check "does again" attached kernel_read_file
+modprobe -r xfs 2>/dev/null || :
+modprobe xfs
+imactl sync
+check "and measures them" sh -c "grep -q '/xfs\.ko' $list"
+check "back to ima_tcb" imactl policy load ima_tcb
+
 # --- filesystems follow
 
 cp /bin/true /tmp/mem/program

@@ -32,6 +32,8 @@ struct measurement {
 	const char *name;	   /* path; owned by the maker until @done */
 	const void *sig;	   /* security.ima; owned by the maker until @done */
 	size_t sig_len;
+	const void *buf;	   /* data that is no file, for template ima-buf; owned by the maker until @done */
+	size_t buf_len;
 	bool violation;
 	/* beside the record */
 	enum measure_kind kind;

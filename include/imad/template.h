@@ -40,6 +40,8 @@ struct template_input {
 	const char *name;	      /* path; blanks are stored as '_' */
 	const void *sig;	      /* security.ima or security.evm; stored if type 3, 6 or 5 */
 	size_t sig_len;
+	const void *buf;	      /* what was measured that is no file (field buf); NULL with 0 otherwise */
+	size_t buf_len;
 	bool violation;		      /* digest fields become zeros */
 };
 

@@ -25,6 +25,7 @@ struct hooks {
 	struct ring_buffer *ring;
 	void (*on_event)(void *arg, const struct imad_event *e);
 	void *on_event_arg;
+	struct bpf_link *links[4];  /* of the programs that only some policies need; see optional_programs() */
 	pthread_mutex_t probe_lock; /* one probing thread at a time: control.probe_tid and map "probe" */
 };
 
@@ -62,6 +63,54 @@ static int hook_arity(const struct btf *btf, const char *hook)
 		return id;
 	t = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
 	return t ? btf_vlen(t) : -EINVAL;
+}
+
+/* A program that is attached while the policy has a rule for one of @funcs. */
+struct optional_program {
+	struct bpf_program *program;
+	uint32_t funcs;
+};
+
+#define FUNCS_READ                                                                                  \
+	(POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | POLICY_FUNC_BIT(FILE_CHECK) | \
+	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) | POLICY_FUNC_BIT(POLICY_CHECK))
+
+static unsigned int optional_programs(const struct imad_bpf *skel, struct optional_program *ret)
+{
+	unsigned int n = 0;
+
+	ret[n++] = (struct optional_program){ skel->progs.imad_kernel_read_file, FUNCS_READ };
+	ret[n++] = (struct optional_program){ skel->progs.imad_bprm_creds, POLICY_FUNC_BIT(CREDS_CHECK) };
+	return n;
+}
+
+/* Attach what @funcs need. 0 or negative errno. */
+static int attach_for(struct hooks *h, uint32_t funcs)
+{
+	struct optional_program all[ARRAY_SIZE(h->links)];
+	unsigned int n = optional_programs(h->skel, all);
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!(funcs & all[i].funcs) || h->links[i] || !bpf_program__autoload(all[i].program))
+			continue;
+		h->links[i] = bpf_program__attach(all[i].program);
+		if (!h->links[i])
+			return log_errno(LOG_ERR, -errno, "cannot attach %s", bpf_program__name(all[i].program));
+	}
+	return 0;
+}
+
+static void detach_except(struct hooks *h, uint32_t funcs)
+{
+	struct optional_program all[ARRAY_SIZE(h->links)];
+	unsigned int n = optional_programs(h->skel, all);
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (funcs & all[i].funcs)
+			continue;
+		bpf_link__destroy(h->links[i]);
+		h->links[i] = NULL;
+	}
 }
 
 /* Differing signatures and optional hooks are chosen by BTF, never by version number. */
@@ -105,6 +154,8 @@ static bool bpf_lsm_is_listed(char *list, size_t size)
 
 static int load(struct hooks *h)
 {
+	struct optional_program optional[ARRAY_SIZE(h->links)];
+	unsigned int n;
 	char list[256];
 	int r;
 
@@ -125,6 +176,9 @@ static int load(struct hooks *h)
 	h->skel->bss->control.tgid = getpid();
 	h->skel->bss->control.creds_final = bpf_program__autoload(h->skel->progs.imad_bprm_creds);
 	h->skel->bss->control.post_open = bpf_program__autoload(h->skel->progs.imad_file_post_open);
+	n = optional_programs(h->skel, optional);
+	for (unsigned int i = 0; i < n; i++)
+		bpf_program__set_autoattach(optional[i].program, false);
 	r = imad_bpf__attach(h->skel);
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "cannot attach the BPF programs");
@@ -155,6 +209,8 @@ void hooks_free(struct hooks *h)
 	if (!h)
 		return;
 	ring_buffer__free(h->ring);
+	if (h->skel)
+		detach_except(h, 0);
 	imad_bpf__destroy(h->skel);
 	pthread_mutex_destroy(&h->probe_lock);
 	free(h);
@@ -217,9 +273,11 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	struct policy_summary sum;
 	int r = fill_half(h, p, half);
 
+	policy_summarize(p, &sum);
+	if (r == 0)
+		r = attach_for(h, sum.funcs);
 	if (r < 0)
 		return r;
-	policy_summarize(p, &sum);
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
 	c->n_skip = 0;
 	c->masks = ~0u;
@@ -235,6 +293,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->all_slots = sum.all_slots;
 	c->masks = file_masks(p);
 	set_skips(c, p);
+	detach_except(h, sum.funcs);
 	return 0;
 }
 
@@ -356,12 +415,18 @@ void hooks_counters(struct hooks *h, struct imad_counters *ret)
 
 void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg)
 {
+	struct optional_program optional[ARRAY_SIZE(h->links)];
+	unsigned int n = optional_programs(h->skel, optional);
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, h->skel->obj) {
 		const char *section = bpf_program__section_name(p), *hook = strchr(section, '/');
+		bool attached = bpf_program__fd(p) >= 0;
 
+		for (unsigned int i = 0; i < n; i++)
+			if (optional[i].program == p)
+				attached = h->links[i] != NULL;
 		if (bpf_program__autoload(p))
-			fn(arg, hook ? hook + 1 : section, bpf_program__fd(p) >= 0);
+			fn(arg, hook ? hook + 1 : section, attached);
 	}
 }

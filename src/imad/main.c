@@ -286,6 +286,7 @@ static int switch_on(struct daemon *d)
 	if (r < 0)
 		return r;
 	daemon_measure_policy(d, d->rules);
+	daemon_measure_data(d);
 	daemon_measure_running(d);
 	return 0;
 }

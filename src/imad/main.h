@@ -95,6 +95,16 @@ void daemon_measure_running(struct daemon *d);
 void daemon_measure_policy(struct daemon *d, struct ruleset *r);
 
 /*
+ * main_data.c: records of what is no file, as the active policy wants them. The labels
+ * of critical data that there is a source for; what else a policy names is warned of.
+ */
+#define DATA_KERNEL_INFO "kernel_info"
+#define DATA_IMA_POLICY "ima_policy"
+void daemon_measure_data(struct daemon *d); /* once for each policy; what is recorded already is not again */
+void daemon_measure_loaded_policy(struct daemon *d);
+void daemon_warn_of_labels(const struct policy *p);
+
+/*
  * main_reload.c: the policy's life. The first one: what was loaded before a crash, or
  * what the settings say, and that alone if it is only to be @check ed. 0 or negative
  * errno, logged.

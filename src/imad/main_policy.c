@@ -22,7 +22,7 @@
 	 POLICY_FUNC_BIT(MMAP_CHECK_REQPROT) |                                                            \
 	 POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
 	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) |                   \
-	 POLICY_FUNC_BIT(POLICY_CHECK))
+	 POLICY_FUNC_BIT(POLICY_CHECK) | POLICY_FUNC_BIT(CRITICAL_DATA))
 
 const struct template *daemon_find_template(const char *name, size_t len)
 {
@@ -243,6 +243,7 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 	if (set->policy.n_inactive > inactive)
 		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
 			set->policy.n_inactive - inactive);
+	daemon_warn_of_labels(&set->policy);
 	if (!set->policy.n_rules)
 		log_msg(LOG_WARNING, "the policy has no rules: nothing will be measured (policy= in imad.conf, or --policy)");
 	*ret = take_ptr(set);

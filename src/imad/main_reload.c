@@ -147,6 +147,8 @@ int daemon_switch_policy(struct daemon *d, struct ruleset *set)
 		return r;
 	d->rules = set;
 	mounts_prune(d->mounts, &set->policy);
+	daemon_measure_loaded_policy(d);
+	daemon_measure_data(d);
 	return 0;
 }
 

@@ -93,6 +93,8 @@ static int record_make(struct sequencer *s, const struct measurement *m, struct 
 		.name = m->name,
 		.sig = m->sig,
 		.sig_len = m->sig_len,
+		.buf = m->buf,
+		.buf_len = m->buf_len,
 		.violation = m->violation,
 	};
 	unsigned int pcr = m->pcr < 0 ? s->pcr : (unsigned int)m->pcr;

@@ -142,6 +142,16 @@ static int encode_sig(const struct template_input *in, struct buf *out)
 	return 0;
 }
 
+static int encode_buf(const struct template_input *in, struct buf *out)
+{
+	if (in->buf_len > UINT32_MAX)
+		return -EINVAL;
+	buf_add_le32(out, (uint32_t)in->buf_len);
+	if (in->buf_len > 0)
+		buf_add(out, in->buf, in->buf_len);
+	return 0;
+}
+
 /* --- Printing */
 
 static int print_hex(struct value v, struct buf *out)
@@ -254,7 +264,7 @@ static const struct field fields[] = {
 	{ "d", false, encode_legacy_digest, print_hex, decode_legacy_digest },
 	{ "n", true, encode_legacy_name, print_text, decode_name },
 	{ "d-ngv2", false, NULL, print_digest, decode_typed_digest },
-	{ "buf", false, NULL, print_hex, NULL },
+	{ "buf", false, encode_buf, print_hex, NULL },
 	{ "d-modsig", false, NULL, print_digest, NULL },
 	{ "modsig", false, NULL, print_hex, NULL },
 	{ "evmsig", false, NULL, print_hex, NULL },

@@ -53,6 +53,18 @@ static void encodes(void **state)
 	assert_encoded("ima", &in, BYTES(D20 "\0\0\0\0"));
 }
 
+static void encodes_data(void **state)
+{
+	struct template_input in = { .digest = &sha256, .name = "kernel version", .buf = "6.1\0x", .buf_len = 5 };
+
+	(void)state;
+	assert_encoded("ima-buf", &in, BYTES(SHA256_PREFIX D32 "\x0f\0\0\0kernel_version\0"
+							       "\5\0\0\0006.1\0x"));
+	in.buf = NULL, in.buf_len = 0; /* of a file, if a rule asks for that */
+	assert_encoded("ima-buf", &in, BYTES(SHA256_PREFIX D32 "\x0f\0\0\0kernel_version\0"
+							       "\0\0\0\0"));
+}
+
 static void encodes_only_signatures(void **state)
 {
 	static const char bare[] = SHA256_PREFIX D32 "\2\0\0\0/\0"
@@ -110,7 +122,7 @@ static void cuts_legacy_names(void **state)
 
 static void refuses_to_encode(void **state)
 {
-	static const char *const others[] = { "ima-ngv2", "ima-sigv2", "ima-buf", "ima-modsig", "evm-sig" };
+	static const char *const others[] = { "ima-ngv2", "ima-sigv2", "ima-modsig", "evm-sig" };
 	const struct digest bad_algo = { 200, 32, D32 }, bad_size = { ALGO_SHA256, 20, D32 };
 	const struct template_input whole = { .digest = &sha256, .digest_sha1 = &sha1, .name = "/" };
 	struct template_input in = whole;
@@ -320,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encodes),
+		cmocka_unit_test(encodes_data),
 		cmocka_unit_test(encodes_only_signatures),
 		cmocka_unit_test(encodes_violations),
 		cmocka_unit_test(cuts_legacy_names),
