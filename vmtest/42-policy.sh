@@ -134,17 +134,17 @@ check "no name" exits 2 imactl policy load
 
 # --- confirm or go back
 
-check "load for a moment" imactl policy load --confirm 3 /work/files
+check "load for a moment" imactl policy load --confirm 10 /work/files
 check "it is active at once" source_is /work/files
 imactl policy load tcb >/tmp/refused 2>&1 && got=0 || got=$?
 check "no other one meanwhile" test $got = 1
 check "and it says why" grep -q "not confirmed" /tmp/refused
-check "it is back by itself" wait_for 15 source_is tcb
+check "it is back by itself" wait_for 40 source_is tcb
 check "as it was" unchanged
 check "nothing to confirm" exits 1 imactl policy confirm
-check "load to keep" imactl policy load --confirm 5 /work/files
+check "load to keep" imactl policy load --confirm 15 /work/files
 check "confirm" imactl policy confirm
-sleep 7
+sleep 17
 check "it stays" source_is /work/files
 
 # --- add, lock, survive
