@@ -9,23 +9,23 @@ has() { grep -q " sha256:[0-9a-f]* $1\$" $list; }
 count() { grep -c " sha256:[0-9a-f]* $1\$" $list; }
 digest_of() { sed -n "s|.* sha256:\([0-9a-f]*\) $1\$|\1|p" $list | tail -n 1; }
 
-mkdir -p /work
+mkdir -p /test
 check "the first record is boot_aggregate" sh -c "head -n 1 $list | grep -q ' boot_aggregate *$'"
-echo one >/work/read
-cp /bin/true /work/exec
-cat /work/read
-/work/exec
-check "a file read by root is in the list when read(2) has returned" has /work/read
-check "an executed file is" has /work/exec
-check "its digest is that of sha256sum" test "$(digest_of /work/exec)" = "$(sha256sum /work/exec | cut -d' ' -f1)"
-cat /work/read
-/work/exec
-check "unchanged content is not measured again" test "$(count /work/read)" = 1
-echo two >/work/read
-cat /work/read
+echo one >/test/read
+cp /bin/true /test/exec
+cat /test/read
+/test/exec
+check "a file read by root is in the list when read(2) has returned" has /test/read
+check "an executed file is" has /test/exec
+check "its digest is that of sha256sum" test "$(digest_of /test/exec)" = "$(sha256sum /test/exec | cut -d' ' -f1)"
+cat /test/read
+/test/exec
+check "unchanged content is not measured again" test "$(count /test/read)" = 1
+echo two >/test/read
+cat /test/read
 imactl sync
-check "changed content is" test "$(count /work/read)" = 2
-check "with the new digest" test "$(digest_of /work/read)" = "$(sha256sum /work/read | cut -d' ' -f1)"
+check "changed content is" test "$(count /test/read)" = 2
+check "with the new digest" test "$(digest_of /test/read)" = "$(sha256sum /test/read | cut -d' ' -f1)"
 imactl status
 check "snapshot" snapshot /run/imad /tmp/snap
 for bank in sha1 sha256; do

@@ -10,7 +10,7 @@
 # disk: btrfs 128M
 . /vm/lib.sh
 
-W=/work
+W=/test
 user() { setpriv --reuid 1000 --regid 1000 --clear-groups "$@"; }
 
 # make NAME [CONTENT]: a file of its own content, which a plain user can read.
@@ -405,21 +405,21 @@ def records(path):
 
 # What may differ, why, and the names: (side, in which boot of imad, names). Each must be needed.
 EXPLAINED = (
-	("kernel", "B", rb"/work/opened(-rdwr)?-only", "opened, but nothing was read: no content was used"),
-	("kernel", "B", rb"/work/(rdwr-written-then-read|truncated-and-read)", "changed by its reader between open and read"),
-	("imad", "B", rb"/work/(rdwr-written-then-read|truncated-and-read)", "and so measured as it was read"),
-	("kernel", "B", rb"/work/(renamed-open|lazy-mount/lazy)", "moved away between open and read"),
-	("imad", "B", rb"/work/renamed-open-after|/?lazy", "and so named as it was read"),
-	("imad", "BC", rb"/work/read-elf-user", "a plain user reads an ELF object: it may be mapped next"),
+	("kernel", "B", rb"/test/opened(-rdwr)?-only", "opened, but nothing was read: no content was used"),
+	("kernel", "B", rb"/test/(rdwr-written-then-read|truncated-and-read)", "changed by its reader between open and read"),
+	("imad", "B", rb"/test/(rdwr-written-then-read|truncated-and-read)", "and so measured as it was read"),
+	("kernel", "B", rb"/test/(renamed-open|lazy-mount/lazy)", "moved away between open and read"),
+	("imad", "B", rb"/test/renamed-open-after|/?lazy", "and so named as it was read"),
+	("imad", "BC", rb"/test/read-elf-user", "a plain user reads an ELF object: it may be mapped next"),
 )
 # The same, but not in every run.
 SOMETIMES = (
-	("kernel", "B", rb"/work/(jail|elsewhere)/map", "mapped, not read, and its user gone before imad looked:"),
-	("imad", "B", rb"/map|/work/bound/map", "named from the root that its user had, or by our own path"),
+	("kernel", "B", rb"/test/(jail|elsewhere)/map", "mapped, not read, and its user gone before imad looked:"),
+	("imad", "B", rb"/map|/test/bound/map", "named from the root that its user had, or by our own path"),
 )
 boot = sys.argv[2][-1]
 if tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15):
-	EXPLAINED += (("kernel", "BC", rb"memfd:probe|/work/tmpfs/new-exec",
+	EXPLAINED += (("kernel", "BC", rb"memfd:probe|/test/tmpfs/new-exec",
 		       "since 6.15 the built-in rule that leaves tmpfs out is for FILE_CHECK alone"),)
 kernel, imad = records(sys.argv[1] + "/list"), records(sys.argv[2] + "/list")
 before = int(open(sys.argv[1] + "/before").read())

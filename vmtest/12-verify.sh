@@ -88,7 +88,7 @@ try() {
 
 # Files without a label, with a signature and with a hash of another kind than the list's.
 openssl ecparam -name prime256v1 -genkey -noout -out /tmp/key 2>/dev/null
-mkdir -p /work
+mkdir -p /test
 # The tools read what they label: they do it where nothing is measured, so that the first use has the label.
 make_files() {
 	for f in plain signed labelled; do
@@ -96,7 +96,7 @@ make_files() {
 	done
 	evmctl ima_sign -a sha512 --key /tmp/key /tmp/signed.$1 >/tmp/out 2>&1
 	evmctl ima_hash -a sha512 /tmp/labelled.$1 >/tmp/out 2>&1
-	cp --preserve=xattr /tmp/*.$1 /work
+	cp --preserve=xattr /tmp/*.$1 /test
 }
 sum() { "$1"sum "$2" | cut -d' ' -f1; }
 label() { getfattr --absolute-names -n security.ima -e hex "$1" | sed -n 's/^security.ima=0x//p'; }
@@ -105,7 +105,7 @@ label() { getfattr --absolute-names -n security.ima -e hex "$1" | sed -n 's/^sec
 
 start_imad --policy tcb
 make_files 10
-cat /work/*.10
+cat /test/*.10
 try 10
 for round in warm now; do
 	tpm_values 10 >/tmp/tpm
@@ -113,8 +113,8 @@ for round in warm now; do
 done
 check "tpm2_pcrread shows what imactl verify replays" same /tmp/imactl /tmp/tpm
 check "it names three banks" test "$(wc -l </tmp/tpm)" = 3
-check "a label chooses the hash, as in the kernel" test "$(field 4 /work/labelled.10)" = "sha512:$(sum sha512 /work/labelled.10)"
-check "so does a signature" test "$(field 4 /work/signed.10)" = "sha512:$(sum sha512 /work/signed.10)"
+check "a label chooses the hash, as in the kernel" test "$(field 4 /test/labelled.10)" = "sha512:$(sum sha512 /test/labelled.10)"
+check "so does a signature" test "$(field 4 /test/signed.10)" = "sha512:$(sum sha512 /test/signed.10)"
 
 # Every file with one record, and all of them: the log grows, boot_aggregate is none.
 awk '$4 ~ /^sha256:/ && $5 ~ /^\// { n[$5]++; d[$5] = substr($4, 8) }
@@ -124,12 +124,12 @@ check "which are not few" test "$(wc -l </tmp/sums)" -gt 20
 
 check "the folder can stand in for the kernel's" unshare -m sh -ec "
 	mount --bind /run/imad /sys/kernel/security/ima
-	grep -q /work/plain.10 /sys/kernel/security/ima/ascii_runtime_measurements
+	grep -q /test/plain.10 /sys/kernel/security/ima/ascii_runtime_measurements
 	test -s /sys/kernel/security/ima/runtime_measurements_count
 	test -s /sys/kernel/security/ima/violations
 	evmctl -v ima_measurement --ignore-violations --pcrs sha1,/dev/null \
-		/sys/kernel/security/ima/binary_runtime_measurements 2>&1 | grep -aq /work/plain.10"
-check "and out of it the kernel's is there" sh -c "! grep -q /work /sys/kernel/security/ima/ascii_runtime_measurements"
+		/sys/kernel/security/ima/binary_runtime_measurements 2>&1 | grep -aq /test/plain.10"
+check "and out of it the kernel's is there" sh -c "! grep -q /test /sys/kernel/security/ima/ascii_runtime_measurements"
 check "stop" stop_imad
 
 # --- other templates and hashes, each from nothing into a PCR of its own
@@ -139,29 +139,29 @@ other() {
 	rm -rf /run/imad
 	start_imad --policy tcb --pcr "$1" --template "$2" --hash "$3"
 	make_files "$1"
-	cat /work/*."$1"
+	cat /test/*."$1"
 	try "$1"
 	check "$1: the first record is boot_aggregate" sh -c "head -n 1 $list | grep -q '^$1 .* boot_aggregate *$'"
 	check "$1: the template is $2" test "$(cut -d' ' -f3 $list | sort -u)" = "$2"
 }
 
 other 11 ima-sig sha256
-check "the signature is in the record" test "$(field 6 /work/signed.11)" = "$(label /work/signed.11)"
-check "a label that is none is not" test -z "$(field 6 /work/labelled.11)"
-check "a line without one ends in a blank" grep -q ' /work/plain.11 $' $list
+check "the signature is in the record" test "$(field 6 /test/signed.11)" = "$(label /test/signed.11)"
+check "a label that is none is not" test -z "$(field 6 /test/labelled.11)"
+check "a line without one ends in a blank" grep -q ' /test/plain.11 $' $list
 check "stop" stop_imad
 
 other 12 ima sha256
 for f in plain signed labelled; do
-	check "template ima holds SHA-1: $f" test "$(field 4 /work/$f.12)" = "$(sum sha1 /work/$f.12)"
+	check "template ima holds SHA-1: $f" test "$(field 4 /test/$f.12)" = "$(sum sha1 /test/$f.12)"
 done
 check "stop" stop_imad
 
 pcr=13
 for hash in sha1 sha384 sha512; do
 	other $pcr ima-ng $hash
-	check "$hash: digest" test "$(field 4 /work/plain.$pcr)" = "$hash:$(sum $hash /work/plain.$pcr)"
-	check "$hash: a label chooses another" test "$(field 4 /work/labelled.$pcr)" = "sha512:$(sum sha512 /work/labelled.$pcr)"
+	check "$hash: digest" test "$(field 4 /test/plain.$pcr)" = "$hash:$(sum $hash /test/plain.$pcr)"
+	check "$hash: a label chooses another" test "$(field 4 /test/labelled.$pcr)" = "sha512:$(sum sha512 /test/labelled.$pcr)"
 	check "stop" stop_imad
 	pcr=$((pcr + 1))
 done

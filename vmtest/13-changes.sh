@@ -79,7 +79,7 @@ by_read() { ( cd "$1" && cat * ) >/dev/null; }
 by_mapping() { for f in "$1"/*; do /vm/probe mmap-read "$f"; done; }
 
 try() { # FILESYSTEM USE
-	dir=/work/$1/$2
+	dir=/test/$1/$2
 	digests "$dir" >/tmp/first
 	$2 "$dir"
 	$2 "$dir"
@@ -101,22 +101,22 @@ try() { # FILESYSTEM USE
 	check "$1, $2: one record a content, and no other" same /tmp/want /tmp/got
 }
 
-mkdir -p /work/xfs /work/btrfs /work/tmpfs /work/up /work/wd /work/overlay
+mkdir -p /test/xfs /test/btrfs /test/tmpfs /test/up /test/wd /test/overlay
 mkfs.xfs -q -f "$(disk xfs)"
 mkfs.btrfs -q -f "$(disk btrfs)" >/dev/null 2>&1
-mount "$(disk xfs)" /work/xfs
-mount "$(disk btrfs)" /work/btrfs
-mount -t tmpfs tmpfs /work/tmpfs
+mount "$(disk xfs)" /test/xfs
+mount "$(disk btrfs)" /test/btrfs
+mount -t tmpfs tmpfs /test/tmpfs
 for fs in ext4 xfs btrfs tmpfs; do
 	for use in by_read by_mapping; do
-		fill /work/$fs/$use
+		fill /test/$fs/$use
 		try $fs $use
 	done
 done
 # The files lie in the lower layer: the first change copies up.
-fill /work/low/by_read
-fill /work/low/by_mapping
-mount -t overlay -o lowerdir=/work/low,upperdir=/work/up,workdir=/work/wd overlay /work/overlay
+fill /test/low/by_read
+fill /test/low/by_mapping
+mount -t overlay -o lowerdir=/test/low,upperdir=/test/up,workdir=/test/wd overlay /test/overlay
 try overlay by_read
 try overlay by_mapping
 

@@ -7,7 +7,7 @@
 
 log=/tmp/refused.log
 mounts
-mkdir -p /work /etc/imad
+mkdir -p /test /etc/imad
 
 # Nothing of a start that was refused is left.
 nothing_left() {
@@ -33,28 +33,28 @@ check "an unknown option" refused 2 "--nonsense" --nonsense
 check "an argument too many" refused 2 "'tcb'" tcb
 check "an unknown policy" refused 2 "'nonsense'" --policy nonsense
 check "it tells the known ones" grep -q "built in are tcb " $log
-check "a policy file that is not there" refused 2 "'/work/none': No such file" --policy /work/none
-check "a policy file that is a folder" refused 2 "'/work'" --policy /work
-{ for i in 1 2 3 4 5 6; do echo "# $i"; done; echo "measure func=BPRM_CHECK mask=MAY_EXCE"; } >/work/policy
-check "an error in line 7 of a policy" refused 2 "/work/policy, line 7: " --policy /work/policy
+check "a policy file that is not there" refused 2 "'/test/none': No such file" --policy /test/none
+check "a policy file that is a folder" refused 2 "'/test'" --policy /test
+{ for i in 1 2 3 4 5 6; do echo "# $i"; done; echo "measure func=BPRM_CHECK mask=MAY_EXCE"; } >/test/policy
+check "an error in line 7 of a policy" refused 2 "/test/policy, line 7: " --policy /test/policy
 check "and its token" grep -q "'mask=MAY_EXCE'" $log
-check "--check says the same" refused 2 "/work/policy, line 7: " --check --policy /work/policy
-head -c 2000000 /dev/zero | tr '\0' '#' >/work/large
-check "a policy file that is too large" refused 2 "'/work/large': File too large" --policy /work/large
+check "--check says the same" refused 2 "/test/policy, line 7: " --check --policy /test/policy
+head -c 2000000 /dev/zero | tr '\0' '#' >/test/large
+check "a policy file that is too large" refused 2 "'/test/large': File too large" --policy /test/large
 check "an unknown hash" refused 2 "'md6'" --hash md6 --policy tcb
 check "an unknown template" refused 2 "'ima-old'" --template ima-old --policy tcb
 check "a template that a file cannot fill" refused 2 "'evm-sig'" --template evm-sig --policy tcb
 check "a PCR that there is not" refused 2 "--pcr" --pcr 24 --policy tcb
 check "a PCR that is no number" refused 2 "--pcr" --pcr ten --policy tcb
-check "a configuration that is not there" refused 2 "'/work/none': No such file" --config /work/none
-check "a configuration that is a folder" refused 2 "'/work': Is a directory" --config /work
-printf '# one\npolicy = tcb\ncolour = red\n' >/work/conf
-check "an unknown key" refused 2 "/work/conf, line 3: unknown key: 'colour'" --config /work/conf
-printf 'policy = tcb\n[gate]\nhold = never\n' >/work/conf
-check "a bad value" refused 2 "/work/conf, line 3: " --config /work/conf
-printf 'policy\n' >/work/conf
-check "a line that is none" refused 2 "/work/conf, line 1: " --config /work/conf
-check "a configuration that is too large" refused 2 "/work/large" --config /work/large
+check "a configuration that is not there" refused 2 "'/test/none': No such file" --config /test/none
+check "a configuration that is a folder" refused 2 "'/test': Is a directory" --config /test
+printf '# one\npolicy = tcb\ncolour = red\n' >/test/conf
+check "an unknown key" refused 2 "/test/conf, line 3: unknown key: 'colour'" --config /test/conf
+printf 'policy = tcb\n[gate]\nhold = never\n' >/test/conf
+check "a bad value" refused 2 "/test/conf, line 3: " --config /test/conf
+printf 'policy\n' >/test/conf
+check "a line that is none" refused 2 "/test/conf, line 1: " --config /test/conf
+check "a configuration that is too large" refused 2 "/test/large" --config /test/large
 echo 'colour = red' >/etc/imad/imad.conf
 check "imad.conf is read" refused 2 "/etc/imad/imad.conf, line 1: unknown key: 'colour'"
 check "another configuration is read instead" exits 0 imad --check --config /dev/null --policy tcb

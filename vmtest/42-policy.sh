@@ -17,61 +17,61 @@ status() { imactl status --json | grep -qE "$1"; }
 gated() { imactl status --json | grep -oE '"type": ?"'"$1"'"[^}]*"gated": ?(true|false)' | grep -q 'true$'; }
 
 mounts
-mkdir -p /work /tmp/mem
-echo 'measure func=BPRM_CHECK' >/work/programs
-printf 'measure func=BPRM_CHECK\nmeasure func=FILE_CHECK mask=^MAY_READ fowner=7\n' >/work/files
+mkdir -p /test /tmp/mem
+echo 'measure func=BPRM_CHECK' >/test/programs
+printf 'measure func=BPRM_CHECK\nmeasure func=FILE_CHECK mask=^MAY_READ fowner=7\n' >/test/files
 start_imad --policy tcb
 
 # --- show
 
 check "tcb is shown" exits 0 sh -c "imactl policy show | head -n 1 | grep -q '^# tcb: 20 rules'"
-imactl policy show >/work/shown
-check "what is shown is a policy" imactl policy check /work/shown
-check "as the one that it shows" test "$(imactl policy check /work/shown | tail -n 1)" = "$(imactl policy check tcb | tail -n 1)"
-cp /bin/true /work/counted
+imactl policy show >/test/shown
+check "what is shown is a policy" imactl policy check /test/shown
+check "as the one that it shows" test "$(imactl policy check /test/shown | tail -n 1)" = "$(imactl policy check tcb | tail -n 1)"
+cp /bin/true /test/counted
 before=$(hits 'measure func=BPRM_CHECK mask=MAY_EXEC')
-/work/counted
+/test/counted
 check "hits are counted" test "$(hits 'measure func=BPRM_CHECK mask=MAY_EXEC')" = $((before + 1))
-/work/counted
+/test/counted
 check "only where the rules had to be asked" test "$(hits 'measure func=BPRM_CHECK mask=MAY_EXEC')" = $((before + 1))
 
 # --- replace
 
-echo one >/work/one
-chown 7 /work/one
-cat /work/one >/dev/null
+echo one >/test/one
+chown 7 /test/one
+cat /test/one >/dev/null
 imactl sync
-seen=$(count /work/one)
+seen=$(count /test/one)
 check "under tcb it was read and measured" test "$seen" = 1
-check "load another" imactl policy load /work/programs
+check "load another" imactl policy load /test/programs
 check "it is active" shows 'measure func=BPRM_CHECK'
-check "its file was measured under the one before" has /work/programs
-echo two >/work/one
-cat /work/one >/dev/null
-cat /work/one >/dev/null
+check "its file was measured under the one before" has /test/programs
+echo two >/test/one
+cat /test/one >/dev/null
+cat /test/one >/dev/null
 imactl sync
-check "what it does not name is not measured" test "$(count /work/one)" = 1
-check "load a third by a relative name" sh -c 'cd /work && imactl policy load files'
-cat /work/one >/dev/null
+check "what it does not name is not measured" test "$(count /test/one)" = 1
+check "load a third by a relative name" sh -c 'cd /test && imactl policy load files'
+cat /test/one >/dev/null
 imactl sync
-check "what it names is, though it passed freely before" test "$(count /work/one)" = 2
-check "and it was held until then" held /work/one
-cat /work/one >/dev/null
-check "back and forth" imactl policy load /work/programs
-check "and back" imactl policy load /work/files
-cat /work/one >/dev/null
+check "what it names is, though it passed freely before" test "$(count /test/one)" = 2
+check "and it was held until then" held /test/one
+cat /test/one >/dev/null
+check "back and forth" imactl policy load /test/programs
+check "and back" imactl policy load /test/files
+cat /test/one >/dev/null
 imactl sync
-check "what is done stays done" test "$(count /work/one)" = 2
-check "two policies in one" imactl policy load tcb /work/files
-check "both are named" source_is "tcb /work/files"
-check "in one order whatever was said" sh -c 'imactl policy load /work/files ima_tcb tcb && imactl policy show | sed -n 2p | grep -q "^dont_measure fsmagic=0x9fa0"'
+check "what is done stays done" test "$(count /test/one)" = 2
+check "two policies in one" imactl policy load tcb /test/files
+check "both are named" source_is "tcb /test/files"
+check "in one order whatever was said" sh -c 'imactl policy load /test/files ima_tcb tcb && imactl policy show | sed -n 2p | grep -q "^dont_measure fsmagic=0x9fa0"'
 check "the older tcb is not there beside it" sh -c '! imactl policy show | grep -q "mask=MAY_READ uid=0"'
 
 # --- hooks follow
 
 attached() { imactl status --json | grep -qE '"name": ?"'"$1"'", ?"attached": ?true'; }
 check "tcb reads modules" attached kernel_read_file
-check "a policy of programs" imactl policy load /work/programs
+check "a policy of programs" imactl policy load /test/programs
 check "does not" exits 1 attached kernel_read_file
 check "tcb again" imactl policy load tcb
 check "does again" attached kernel_read_file
@@ -99,8 +99,8 @@ check "and it is let go" exits 1 gated tmpfs
 
 # --- refused whole
 
-unchanged() { shown | cmp - /work/active; }
-shown >/work/active
+unchanged() { shown | cmp - /test/active; }
+shown >/test/active
 # refused TEXT ARGUMENT...: not loaded, in one line with TEXT, and nothing has changed.
 refused() {
 	text=$1
@@ -109,61 +109,61 @@ refused() {
 	[ "$(wc -l </tmp/refused)" = 1 ] && grep -qF -- "$text" /tmp/refused || { cat /tmp/refused; return 1; }
 	unchanged
 }
-printf 'measure func=BPRM_CHECK\n\nmeasure func=NONSENSE\n' >/work/bad
-check "an error in line 3" refused "/work/bad, line 3: unknown func: 'func=NONSENSE'" /work/bad
-check "a good one and a bad one" refused "/work/bad, line 3" tcb /work/bad
-check "a file that is not there" refused "/work/none" /work/none
-check "a folder" refused "/work" /work
+printf 'measure func=BPRM_CHECK\n\nmeasure func=NONSENSE\n' >/test/bad
+check "an error in line 3" refused "/test/bad, line 3: unknown func: 'func=NONSENSE'" /test/bad
+check "a good one and a bad one" refused "/test/bad, line 3" tcb /test/bad
+check "a file that is not there" refused "/test/none" /test/none
+check "a folder" refused "/test" /test
 check "an unknown name" refused "nonsense" nonsense
-head -c 4096 /dev/urandom >/work/junk
-check "binary junk" refused "/work/junk, line 1: " /work/junk
-{ printf 'measure '; head -c 1000000 /dev/zero | tr '\0' ' '; } >/work/long
-check "a line of a megabyte" refused "/work/long, line 1: line too long" /work/long
-yes 'measure func=BPRM_CHECK uid=1' | head -n 100000 >/work/many || :
-check "100 000 rules" refused "/work/many" /work/many
-yes 'measure func=BPRM_CHECK uid=1' | head -n 600 >/work/many || :
-check "more rules than there is room for" refused "/work/many, line 513: too many rules" /work/many
-echo 'appraise fowner=0' >/work/appraise
-check "what this version does not do" refused "'appraise fowner=0 '" /work/appraise
-mkfifo /work/fifo
-check "a FIFO" refused "/work/fifo" /work/fifo
-cp /work/files '/work/a b'
-check "a name with a blank" refused "blanks" '/work/a b'
+head -c 4096 /dev/urandom >/test/junk
+check "binary junk" refused "/test/junk, line 1: " /test/junk
+{ printf 'measure '; head -c 1000000 /dev/zero | tr '\0' ' '; } >/test/long
+check "a line of a megabyte" refused "/test/long, line 1: line too long" /test/long
+yes 'measure func=BPRM_CHECK uid=1' | head -n 100000 >/test/many || :
+check "100 000 rules" refused "/test/many" /test/many
+yes 'measure func=BPRM_CHECK uid=1' | head -n 600 >/test/many || :
+check "more rules than there is room for" refused "/test/many, line 513: too many rules" /test/many
+echo 'appraise fowner=0' >/test/appraise
+check "what this version does not do" refused "'appraise fowner=0 '" /test/appraise
+mkfifo /test/fifo
+check "a FIFO" refused "/test/fifo" /test/fifo
+cp /test/files '/test/a b'
+check "a name with a blank" refused "blanks" '/test/a b'
 check "no seconds" exits 2 imactl policy load --confirm soon tcb
 check "no name" exits 2 imactl policy load
 
 # --- confirm or go back
 
-check "load for a moment" imactl policy load --confirm 10 /work/files
-check "it is active at once" source_is /work/files
+check "load for a moment" imactl policy load --confirm 10 /test/files
+check "it is active at once" source_is /test/files
 imactl policy load tcb >/tmp/refused 2>&1 && got=0 || got=$?
 check "no other one meanwhile" test $got = 1
 check "and it says why" grep -q "not confirmed" /tmp/refused
 check "it is back by itself" wait_for 40 source_is tcb
 check "as it was" unchanged
 check "nothing to confirm" exits 1 imactl policy confirm
-check "load to keep" imactl policy load --confirm 15 /work/files
+check "load to keep" imactl policy load --confirm 15 /test/files
 check "confirm" imactl policy confirm
 sleep 17
-check "it stays" source_is /work/files
+check "it stays" source_is /test/files
 
 # --- add, lock, survive
 
-echo 'measure func=MODULE_CHECK' >/work/more
-check "add" imactl policy load --append /work/more
+echo 'measure func=MODULE_CHECK' >/test/more
+check "add" imactl policy load --append /test/more
 check "behind the others" shows 'measure func=BPRM_CHECK' 'measure func=FILE_CHECK mask=^MAY_READ fowner=7' 'measure func=MODULE_CHECK'
 kill -9 "$imad_pid"
 wait "$imad_pid" || :
 start_imad --policy tcb
 check "a crash does not undo it" shows 'measure func=BPRM_CHECK' 'measure func=FILE_CHECK mask=^MAY_READ fowner=7' 'measure func=MODULE_CHECK'
 stop_imad
-start_imad --policy /work/files
+start_imad --policy /test/files
 check "an orderly stop does" shows 'measure func=BPRM_CHECK' 'measure func=FILE_CHECK mask=^MAY_READ fowner=7'
 check "lock" imactl policy lock
-shown >/work/active
+shown >/test/active
 check "no other policy any more" refused "locked" tcb
-check "but more rules" imactl policy load --append /work/more
-shown >/work/active
+check "but more rules" imactl policy load --append /test/more
+shown >/test/active
 stop_imad
 start_imad --policy tcb
 check "not even after a stop" refused "locked" tcb
@@ -174,37 +174,37 @@ rm /run/imad/policy # as a boot would
 
 # --- under load
 
-start_imad --policy /work/programs
-mkdir /work/load
+start_imad --policy /test/programs
+mkdir /test/load
 i=0
 while [ $i -lt 300 ]; do
-	cp /bin/true /work/load/p$i
+	cp /bin/true /test/load/p$i
 	i=$((i + 1))
 done
 sync
 (
 	i=0
 	while [ $i -lt 300 ]; do
-		/work/load/p$i || echo "p$i: $?" >>/work/denied
+		/test/load/p$i || echo "p$i: $?" >>/test/denied
 		i=$((i + 1))
 	done
-	: >/work/finished
+	: >/test/finished
 ) &
 runner=$!
 loads=0
-while [ ! -e /work/finished ]; do
-	imactl policy load /work/files >/dev/null || echo "load $loads" >>/work/denied
-	imactl policy load /work/programs >/dev/null || echo "load $loads" >>/work/denied
+while [ ! -e /test/finished ]; do
+	imactl policy load /test/files >/dev/null || echo "load $loads" >>/test/denied
+	imactl policy load /test/programs >/dev/null || echo "load $loads" >>/test/denied
 	loads=$((loads + 2))
 done
 wait $runner
 echo "  $loads policies in the time of 300 programs"
 check "several policies came and went" test $loads -ge 4
-check "nothing was denied, no load failed" exits 1 cat /work/denied
+check "nothing was denied, no load failed" exits 1 cat /test/denied
 imactl sync
 i=0 missing=0
 while [ $i -lt 300 ]; do
-	has /work/load/p$i || { missing=$((missing + 1)); echo "  missing: p$i"; }
+	has /test/load/p$i || { missing=$((missing + 1)); echo "  missing: p$i"; }
 	i=$((i + 1))
 done
 check "every program is in the list" test $missing = 0

@@ -9,7 +9,7 @@
 # cmdline: ima_template=ima-ng
 . /vm/lib.sh
 
-W=/work
+W=/test
 
 # cells: rules between ; and before a | the first kernel that takes them.
 cells() {

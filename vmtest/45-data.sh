@@ -24,9 +24,9 @@ grep ' kernel_version ' "$RESULTS/kernel" >/tmp/kernel
 check "imad's record of it is the same" same /tmp/kernel /tmp/imad
 check "list and PCR agree" imactl verify
 
-mkdir -p /work
-echo 'measure func=CRITICAL_DATA label=ima_policy|selinux pcr=12' >/work/labels
-check "load a policy" imactl policy load /work/labels
+mkdir -p /test
+echo 'measure func=CRITICAL_DATA label=ima_policy|selinux pcr=12' >/test/labels
+check "load a policy" imactl policy load /test/labels
 imactl sync
 named ima_policy_loaded >/tmp/loaded
 check "its text is recorded, into its PCR" test "$(cut -d' ' -f1 /tmp/loaded)" = 12
