@@ -30,8 +30,9 @@ link_asan     := -fsanitize=address,undefined
 
 # What each program links. A room that reaches for a library not named for its
 # test fails to link: these lines are the architecture, and the linker checks it.
-pkgs_imad           := libbpf libcrypto tss2-esys tss2-tctildr tss2-rc libsystemd json-c inih
+pkgs_imad           := libbpf libcrypto tss2-esys tss2-tctildr tss2-rc libsystemd json-c inih audit
 pkgs_imactl         := libcrypto json-c inih tss2-esys tss2-tctildr tss2-rc
+pkgs_test_audit     := audit
 pkgs_test_conf      := inih
 pkgs_test_digest    := libcrypto
 pkgs_test_file      := libcrypto

@@ -40,6 +40,8 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 	invalidate(g);
 	if (writers_of(inode) == 1)
 		__sync_fetch_and_and(&g->flags, ~IMAD_GEN_REPORTED);
+	if (g->flags & IMAD_GEN_UPDATE)
+		emit(IMAD_EVENT_WRITER, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
 	if (!(g->flags & IMAD_GEN_TOMTOU))
 		return;
 	/* Armed again by the next measured reader, because that finds another generation. */

@@ -111,9 +111,9 @@ static __always_inline int writers_of(struct inode *inode)
 /* Slots of this inode that are done; 0 when anything is unknown. */
 static __always_inline __u32 done_slots(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
-	if (!g || !v)
+	if (!g)
 		return 0;
-	return imad_done(g, v, writers);
+	return (v ? imad_done(g, v, writers) : 0) | (g->flags & IMAD_GEN_UPDATE ? IMAD_SLOT_HASH : 0);
 }
 
 /*

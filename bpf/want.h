@@ -82,6 +82,20 @@ static __always_inline void note_user(struct imad_gen *g, struct file *file, str
 	__sync_fetch_and_or(&g->flags, set);
 }
 
+/*
+ * A hash rule matched: remember it, and tell of whoever can write from now on. Takes
+ * its slot off @slots, because nobody has to wait for that.
+ */
+static __always_inline __u32 take_update(struct file *file, struct inode *inode, struct imad_gen *g, __u32 slots)
+{
+	if (!(slots & IMAD_SLOT_HASH))
+		return slots;
+	__sync_fetch_and_or(&g->flags, IMAD_GEN_UPDATE);
+	if (writers_of(inode) > 0)
+		emit(IMAD_EVENT_WRITER, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
+	return slots & ~IMAD_SLOT_HASH;
+}
+
 /* Note what an open wants. @late: the gate cannot hold it, so the daemon is told now. */
 static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
 				 __u32 slots, __u32 maybe)
@@ -96,6 +110,10 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 			emit(IMAD_EVENT_LATE, file, inode, 0, func, slots, -1, NULL);
 		return;
 	}
+	slots = take_update(file, inode, g, slots);
+	maybe &= ~IMAD_SLOT_HASH;
+	if (!slots && !maybe)
+		return;
 	/* The generation first, then the writers: a writer that enters between them is seen. */
 	gen = gen_for_want(g, v, inode);
 	note_user(g, file, inode, func);
@@ -132,6 +150,9 @@ static __always_inline void use(struct file *file, struct inode *inode, const st
 	long algo;
 
 	if (g) {
+		slots = take_update(file, inode, g, slots);
+		if (!slots)
+			return;
 		gen = gen_for_want(g, v, inode);
 		add_want(&g->want, gen, slots, v);
 		note_user(g, file, inode, func);

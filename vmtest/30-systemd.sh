@@ -39,7 +39,7 @@ if [ "$BOOT" = A ]; then
 	check "mounts are the host's" test "$(readlink "/proc/$(pid)/ns/mnt")" = "$(readlink /proc/1/ns/mnt)"
 	check "no new privileges" test "$(status_of NoNewPrivs)" = 1
 	check "system calls are filtered" test "$(status_of Seccomp)" = 2
-	check "eight capabilities of all" test "$(bits "$(status_of CapBnd)")" = 8
+	check "nine capabilities of all" test "$(bits "$(status_of CapBnd)")" = 9
 	check "never killed for memory" test "$(cat "/proc/$(pid)/oom_score_adj")" = -1000
 	check "/run/imad is root's" test "$(stat -c '%a %U' /run/imad)" = "750 root"
 	check "tmpfiles leave it alone" systemd-tmpfiles --create imad.conf

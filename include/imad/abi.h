@@ -79,7 +79,9 @@ enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 #define IMAD_FSNAME_MAX 32 /* with NUL, of type and subtype; longest in-tree filesystem type name is 15 */
 #define IMAD_RULES_MAX 512
 #define IMAD_SLOTS_MAX 24 /* measure slots: the lowest bits of a slot word */
-#define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode */
+#define IMAD_SLOTS_MEASURE ((1u << IMAD_SLOTS_MAX) - 1)
+#define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode: a record for the audit system */
+#define IMAD_SLOT_HASH (1u << 25)  /* and from then on: the label follows the content; see IMAD_GEN_UPDATE */
 #define IMAD_SKIP_MAX 32
 #define IMAD_NAME_MAX 256 /* NAME_MAX and NUL */
 
@@ -161,6 +163,7 @@ struct imad_gen {
 #define IMAD_GEN_VIOLATION 0x8 /* ... and was not the one who wants: open_writers */
 #define IMAD_GEN_REPORTED 0x10 /* open_writers was said: not again before the last writer has gone */
 #define IMAD_GEN_BARE 0x20   /* the newest want came through a detached or internal mount: no path, only a name */
+#define IMAD_GEN_UPDATE 0x40 /* a hash rule matched: with its last writer the label is made anew */
 #define IMAD_GEN_TOMTOU 0x4  /* read under a measure rule: the next open for write is a ToMToU violation */
 
 #define IMAD_WANT(gen, slots) (((__u64)(__u32)(gen) << 32) | (__u32)(slots))
@@ -238,6 +241,7 @@ enum imad_event_type {
 	IMAD_EVENT_LATE,   /* a use that policy wants measured and the gate did not hold */
 	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
 	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
+	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content */
 };
 
 #define IMAD_EVENT_PATH_MAX 4096

@@ -52,6 +52,12 @@ struct engine_ops {
 	void (*chain_hold)(struct hold *h, struct hold *next);
 	void (*on_timeout)(void *arg);
 	void (*submit)(void *arg, struct measurement *m);
+	/* An audit rule matched; @pid waits, if it was held. Never waits. */
+	void (*audit)(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid);
+	/* Have engine_writer_closed() called when a writer of @fd closes. */
+	void (*listen)(void *arg, int fd);
+	/* Make the label of @fd agree with its content, unless it is signed or somebody can write. 0 or negative errno, logged. */
+	int (*relabel)(void *arg, void *scratch, int fd);
 	void *arg;
 };
 
@@ -90,6 +96,7 @@ struct engine_use {
 	const struct digest *digest; /* taken by the kernel before the use; NULL: none */
 	const char *name;   /* for a file that could not be reached; NULL: ask the descriptor */
 	const char *cause;  /* a violation: static text; only without slots and without descriptor */
+	bool writer;	    /* somebody can write, or could, a file whose label follows its content; no slots */
 };
 /* 0, or -ENOMEM (the descriptor is closed either way). */
 int engine_use(struct engine *e, const struct engine_use *use);
@@ -113,7 +120,8 @@ struct engine_counters {
 	uint64_t late, started;
 	uint64_t unreachable; /* late uses whose file could not be opened again */
 	uint64_t restarts;   /* the content changed while it was hashed */
-	uint64_t errors;     /* files that could not be read */
+	uint64_t relabelled; /* looked at because their label follows their content */
+	uint64_t errors;     /* files that could not be read or labelled */
 };
 void engine_counters(struct engine *e, struct engine_counters *ret);
 

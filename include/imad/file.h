@@ -41,6 +41,12 @@ int file_name(int fd, char ret[FILE_NAME_MAX]);
 size_t file_label(int fd, uint8_t *buffer, const struct algo **algo);
 
 /*
+ * Make security.ima the hash of the content as the kernel's IMA writes it, unless it
+ * is a signature or just that already. 1: written; 0: left as it is; negative errno.
+ */
+int file_set_hash_label(int fd, const struct digest *digest);
+
+/*
  * Whether it is an ELF executable or shared object, which a loader will map
  * executable: 1 or 0; -EAGAIN when @wait is false and the content is not in memory.
  */

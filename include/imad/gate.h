@@ -61,6 +61,9 @@ bool gate_answer(struct hold *h, bool allow);
 /* Close the file, allow the use if it has no answer yet, free. */
 void gate_release(struct hold *h);
 
+/* Hear of the next close by a writer of the inode behind @fd. 0 or negative errno. */
+int gate_listen(struct gate *g, int fd, bool overlay);
+
 /*
  * From now on uses of the inode behind @fd pass without an event, until the
  * kernel or gate_regard() takes that back. The kernel does when somebody write()s,

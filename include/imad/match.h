@@ -172,7 +172,7 @@ static __always_inline int imad_decide(struct imad_decision *d, const struct ima
 
 /*
  * What the decision asks for of an inode of which @done is done: IMA measures it once
- * for each PCR whatever the template, and audits it once.
+ * for each PCR whatever the template, audits it once, and once told keeps its label right.
  */
 static __always_inline __u32 imad_wanted(const struct imad_decision *d, __u32 done)
 {
@@ -180,6 +180,8 @@ static __always_inline __u32 imad_wanted(const struct imad_decision *d, __u32 do
 
 	if (d->action & IMAD_AUDIT)
 		slots |= IMAD_SLOT_AUDIT & ~done;
+	if (d->action & IMAD_HASH)
+		slots |= IMAD_SLOT_HASH & ~done;
 	return slots;
 }
 

@@ -228,7 +228,9 @@ int engine_use(struct engine *e, const struct engine_use *use)
 	pthread_mutex_lock(&e->lock);
 	e->jobs++;
 	note_use(e, j);
-	if (use->kind == MEASURE_START)
+	if (use->writer)
+		e->counters.relabelled++;
+	else if (use->kind == MEASURE_START)
 		e->counters.started++;
 	else
 		e->counters.late++;

@@ -4,6 +4,7 @@
  * to the records, and from there in the sequencer's thread.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,17 +62,39 @@ void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 
 void engine_writer_closed(struct engine *e, int fd)
 {
+	struct engine_use use = { .writer = true, .kind = MEASURE_LATE };
 	struct imad_verdict v;
 	struct imad_gen g;
-	bool has_gen;
+	bool has_gen, known;
 
 	pthread_mutex_lock(&e->settle);
 	e->ops.regard(e->ops.arg, fd);
-	if (e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) == 0 && (v.flags & IMAD_VERDICT_IGNORED)) {
+	known = e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) == 0;
+	if (known && (v.flags & IMAD_VERDICT_IGNORED)) {
 		v.flags &= ~IMAD_VERDICT_IGNORED;
 		(void)e->ops.publish(e->ops.arg, fd, &v);
 	}
 	pthread_mutex_unlock(&e->settle);
+	if (known && (g.flags & IMAD_GEN_UPDATE)) {
+		use.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (use.fd < 0 || engine_use(e, &use) < 0)
+			engine_count(e, &e->counters.errors);
+	}
+}
+
+/* Listen first: the writer who closes before the look for writers is heard of. */
+static void keep_label(struct job *j, void *scratch)
+{
+	struct engine *e = j->engine;
+	bool failed = j->fd < 0 || !scratch;
+
+	if (!failed) {
+		e->ops.listen(e->ops.arg, j->fd);
+		failed = e->ops.relabel(e->ops.arg, scratch, j->fd) < 0;
+	}
+	if (failed)
+		engine_count(e, &e->counters.errors);
+	job_finish(j, false);
 }
 
 /* All slots of the PCRs into which @slots are measured: an inode is measured into each PCR once. */
@@ -79,7 +102,7 @@ static uint32_t same_pcrs(const struct engine *e, uint32_t slots)
 {
 	uint32_t all = slots;
 
-	for (uint32_t left = slots & ((1u << IMAD_SLOTS_MAX) - 1); left; left &= left - 1)
+	for (uint32_t left = slots & IMAD_SLOTS_MEASURE; left; left &= left - 1)
 		all |= e->pcr_slots[__builtin_ctz(left)];
 	return all;
 }
@@ -200,7 +223,9 @@ static void submit_records(struct job *j, const char *violation, bool records)
 
 	if (violation)
 		fill_violation(j, &m[n++], violation);
-	for (uint32_t left = records ? j->slots : 0; left; left &= left - 1) {
+	if (records && (j->slots & IMAD_SLOT_AUDIT))
+		e->ops.audit(e->ops.arg, &j->content, j->is_use ? j->use.pid : j->gen.tgid, j->is_use ? j->use.uid : j->gen.uid);
+	for (uint32_t left = records ? j->slots & IMAD_SLOTS_MEASURE : 0; left; left &= left - 1) {
 		unsigned int slot = __builtin_ctz(left);
 
 		fill_measurement(j, &m[n]);
@@ -260,6 +285,10 @@ void job_run(struct job *j, void *scratch)
 	uint32_t flags;
 	int r;
 
+	if (j->is_use && j->use.writer) {
+		keep_label(j, scratch);
+		return;
+	}
 	if (j->fd < 0) {
 		record_unreachable(j);
 		return;

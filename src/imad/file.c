@@ -133,6 +133,29 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 	return n > 0 && buffer[0] == XATTR_PORTABLE ? n : 0;
 }
 
+int file_set_hash_label(int fd, const struct digest *digest)
+{
+	uint8_t label[2 + DIGEST_MAX], old[sizeof(label) + 1];
+	size_t n = 0;
+	ssize_t had;
+
+	if (digest->algo > ALGO_SHA1)
+		label[n++] = XATTR_DIGEST_NG;
+	label[n++] = digest->algo > ALGO_SHA1 ? digest->algo : XATTR_DIGEST;
+	memcpy(label + n, digest->bytes, digest->size);
+	n += digest->size;
+	had = fgetxattr(fd, "security.ima", old, sizeof(old));
+	if (had < 0 && errno == ERANGE) /* longer than any hash */
+		return 0;
+	if (had < 0 && errno != ENODATA)
+		return -errno;
+	if (had > 0 && (old[0] == XATTR_DIGSIG || old[0] == XATTR_VERITY))
+		return 0;
+	if (had == (ssize_t)n && !memcmp(old, label, n))
+		return 0;
+	return fsetxattr(fd, "security.ima", label, n, 0) < 0 ? -errno : 1;
+}
+
 int file_is_elf_object(int fd, bool wait)
 {
 	unsigned char header[18];

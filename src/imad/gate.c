@@ -256,6 +256,13 @@ int gate_unmark(struct gate *g, const char *path, bool overlay)
 	return change_mark(g, FAN_MARK_REMOVE, path, overlay);
 }
 
+int gate_listen(struct gate *g, int fd, bool overlay)
+{
+	unsigned int flags = FAN_MARK_ADD | FAN_MARK_EVICTABLE;
+
+	return fanotify_mark(group_of(g, overlay)->fd, flags, FAN_CLOSE_WRITE, fd, NULL) < 0 ? -errno : 0;
+}
+
 /*
  * One inode mark in the same group: it listens for the last word of a writer and
  * ignores what the filesystem mark holds. Evictable: it goes with the inode, as the
@@ -263,13 +270,13 @@ int gate_unmark(struct gate *g, const char *path, bool overlay)
  */
 int gate_ignore(struct gate *g, int fd, bool overlay, bool survive)
 {
-	unsigned int flags = FAN_MARK_ADD | FAN_MARK_EVICTABLE;
-	int group = group_of(g, overlay)->fd;
+	unsigned int flags = FAN_MARK_ADD | FAN_MARK_EVICTABLE | FAN_MARK_IGNORE;
+	int r = gate_listen(g, fd, overlay);
 
-	if (fanotify_mark(group, flags, FAN_CLOSE_WRITE, fd, NULL) < 0)
-		return -errno;
-	flags |= FAN_MARK_IGNORE | (survive ? FAN_MARK_IGNORED_SURV_MODIFY : 0);
-	return fanotify_mark(group, flags, g->mask, fd, NULL) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	flags |= survive ? FAN_MARK_IGNORED_SURV_MODIFY : 0;
+	return fanotify_mark(group_of(g, overlay)->fd, flags, g->mask, fd, NULL) < 0 ? -errno : 0;
 }
 
 void gate_regard(struct gate *g, int fd, bool overlay)

@@ -21,6 +21,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include <imad/audit.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -392,6 +393,8 @@ static int run(struct daemon *d)
 	if (r == 0)
 		r = log_start();
 	if (r == 0)
+		r = audit_start();
+	if (r == 0)
 		r = switch_on(d);
 	if (r == 0) {
 		log_msg(LOG_NOTICE, "measuring into PCR %u: policy \"%s\", %u rules, template %s, hash %s, holding at %s",
@@ -404,6 +407,7 @@ static int run(struct daemon *d)
 		log_msg(LOG_NOTICE, "stopping");
 	}
 	stop(d);
+	audit_stop();
 	log_stop();
 	return r;
 }

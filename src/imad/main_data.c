@@ -83,7 +83,7 @@ static bool measure(struct daemon *d, enum imad_func func, const char *label, co
 	uint32_t slots = daemon_match(d, &f, func, func == IMAD_POLICY_CHECK ? IMAD_MAY_READ : 0);
 	int r;
 
-	slots &= (1u << IMAD_SLOTS_MAX) - 1;
+	slots &= IMAD_SLOTS_MEASURE;
 	if (!slots)
 		return false;
 	r = submit(d, &p->slots[__builtin_ctz(slots)], func, name, data, n);

@@ -100,7 +100,8 @@ static void on_event(void *arg, const struct imad_event *e)
 	char name[IMAD_EVENT_PATH_MAX];
 
 	event_name(e, name);
-	if (e->type != IMAD_EVENT_LATE) {
+	use.writer = e->type == IMAD_EVENT_WRITER;
+	if (e->type != IMAD_EVENT_LATE && !use.writer) {
 		(void)engine_violation(d->engine, name, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers",
 				       e->tgid, e->uid);
 		return;

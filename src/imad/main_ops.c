@@ -7,8 +7,10 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <imad/audit.h>
 #include <imad/digest.h>
 #include <imad/file.h>
+#include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
@@ -166,6 +168,59 @@ static void op_submit(void *arg, struct measurement *m)
 	sequencer_submit(((struct daemon *)arg)->sequencer, m);
 }
 
+static void op_audit(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid)
+{
+	cleanup(buf_done) struct buf body = { 0 };
+	struct audit_subject who;
+
+	(void)arg;
+	audit_subject(pid, uid, &who);
+	audit_rule_body(&who, content->name, &content->digest, &body);
+	audit_send("integrity_rule", &body);
+}
+
+static void op_listen(void *arg, int fd)
+{
+	(void)gate_listen(((struct daemon *)arg)->gate, fd, is_overlay(fd)); /* if not, the label is set once, now */
+}
+
+/* Who has just closed counts as a writer for a moment yet; who opens after that tells of itself again. */
+static bool has_writers(struct daemon *d, int fd)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+	struct imad_probe probe = { .writers = 1 };
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	for (unsigned int i = 0; i < 10 && probe.writers; i++) {
+		int again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, &probe);
+
+		if (again < 0)
+			return true;
+		close(again);
+		if (probe.writers)
+			nanosleep(&moment, NULL);
+	}
+	return probe.writers;
+}
+
+static int op_relabel(void *arg, void *scratch, int fd)
+{
+	struct imad_gen before, after;
+	struct imad_verdict unused;
+	struct daemon *d = arg;
+	struct digest digest;
+	bool has_gen;
+	int r;
+
+	if (has_writers(d, fd) || hooks_state(d->hooks, fd, &before, &has_gen, &unused) < 0)
+		return 0;
+	r = file_hash(scratch, fd, &d->hash, 1, &digest);
+	if (r == 0 && hooks_state(d->hooks, fd, &after, &has_gen, &unused) == 0 && before.gen == after.gen)
+		r = file_set_hash_label(fd, &digest);
+	return r < 0 ? log_errno(LOG_WARNING, r, "cannot keep the label of a changed file") : 0;
+}
+
 const struct engine_ops daemon_engine_ops = {
 	.state = op_state,
 	.publish = op_publish,
@@ -186,6 +241,9 @@ const struct engine_ops daemon_engine_ops = {
 	.chain_hold = op_chain_hold,
 	.on_timeout = op_on_timeout,
 	.submit = op_submit,
+	.audit = op_audit,
+	.listen = op_listen,
+	.relabel = op_relabel,
 };
 
 static void on_hold(void *arg, struct hold *h)

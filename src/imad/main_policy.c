@@ -161,8 +161,8 @@ static int check_rules(const struct policy *p, struct refusal *why)
 	for (unsigned int i = 0; i < p->n_rules && !cannot; i++) {
 		const struct imad_rule *r = &p->rules[i];
 
-		if (!(r->action & (IMAD_MEASURE | IMAD_DONT_MEASURE)))
-			cannot = "measures only";
+		if (r->action & (IMAD_APPRAISE | IMAD_DONT_APPRAISE))
+			cannot = "does not appraise";
 		else if ((r->conds & IMAD_COND_FUNC) && !(FUNCS_KNOWN & 1u << r->func))
 			cannot = "does not see this func";
 		else if (r->opts)

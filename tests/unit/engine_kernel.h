@@ -37,7 +37,8 @@ struct fake_file {
 	struct imad_verdict verdict;
 	unsigned int writers, collects;
 	enum mark mark;
-	bool unknown, elf, got_digest, in_memory;
+	unsigned int relabels;
+	bool unknown, elf, got_digest, in_memory, listened;
 	uint64_t recorded[IMAD_SLOTS_MAX]; /* newest content in the list, as generation + 1 */
 };
 
@@ -58,7 +59,7 @@ static struct {
 	struct fake_file files[FILES_MAX];
 	struct hold holds[HOLDS_MAX];
 	unsigned int n_files, n_holds, released, answers, timeouts, fired;
-	uint32_t epoch;
+	uint32_t epoch, audited_pid, audited_uid;
 	char log[512]; /* one letter an op: see the fakes */
 	bool block_collect, queue_records;
 	bool lossy; /* an op fails: uses go on unrecorded */
@@ -353,6 +354,36 @@ static void fake_submit(void *arg, struct measurement *m)
 		record_done(m, fx.record_result);
 }
 
+static void fake_audit(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid)
+{
+	(void)arg;
+	enter('u');
+	must(content->digest.size == 32, "audited without a digest");
+	fx.audited_pid = pid;
+	fx.audited_uid = uid;
+	leave(0);
+}
+
+static void fake_listen(void *arg, int fd)
+{
+	(void)arg;
+	enter('l');
+	file_of(fd)->listened = true;
+	leave(0);
+}
+
+static int fake_relabel(void *arg, void *scratch, int fd)
+{
+	bool fails = enter('b');
+	struct fake_file *f = file_of(fd);
+
+	(void)arg;
+	must(scratch != NULL, "relabel without scratch");
+	must(f->listened, "looked for writers before listening to them");
+	f->relabels++;
+	return leave(fails ? -EROFS : 0);
+}
+
 static const struct engine_ops fake_ops = {
 	.state = fake_state,	     .publish = fake_publish,	      .epoch = fake_epoch,
 	.ignore = fake_ignore,	     .regard = fake_regard,	      .collect = fake_collect,
@@ -361,6 +392,7 @@ static const struct engine_ops fake_ops = {
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
 	.on_timeout = fake_on_timeout,   .submit = fake_submit,
+	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel,
 };
 
 #endif

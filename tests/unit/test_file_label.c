@@ -103,12 +103,49 @@ static void longest_label(void **state)
 	assert_int_equal(algo->id, ALGO_SHA1);
 }
 
+static void assert_label(const void *want, size_t n)
+{
+	uint8_t label[64];
+
+	assert_int_equal(fgetxattr(fd, "security.ima", label, sizeof(label)), n);
+	assert_memory_equal(label, want, n);
+}
+
+/* What the kernel's IMA writes: type 1 up to SHA-1, type 4 with the algorithm behind it; never over a signature. */
+static void hash_labels(void **state)
+{
+	struct digest sha1 = { .algo = ALGO_SHA1, .size = 20, .bytes = { 7 } };
+	struct digest sha256 = { .algo = ALGO_SHA256, .size = 32, .bytes = { 8 } };
+	static const uint8_t signature[] = { 3, 2, 4, 0 }, verity[] = { 6, 3, 4, 0 };
+	uint8_t as_sha1[21] = { 1, 7 }, as_sha256[34] = { 4, ALGO_SHA256, 8 }, huge[200] = { 3 };
+
+	(void)state;
+	set("security.ima", NULL, 0);
+	assert_int_equal(file_set_hash_label(fd, &sha1), 1);
+	assert_label(as_sha1, sizeof(as_sha1));
+	assert_int_equal(file_set_hash_label(fd, &sha256), 1);
+	assert_label(as_sha256, sizeof(as_sha256));
+	assert_int_equal(file_set_hash_label(fd, &sha256), 0);
+	sha256.bytes[31] = 1;
+	assert_int_equal(file_set_hash_label(fd, &sha256), 1);
+	set("security.ima", signature, sizeof(signature));
+	assert_int_equal(file_set_hash_label(fd, &sha256), 0);
+	assert_label(signature, sizeof(signature));
+	set("security.ima", verity, sizeof(verity));
+	assert_int_equal(file_set_hash_label(fd, &sha256), 0);
+	assert_label(verity, sizeof(verity));
+	set("security.ima", huge, sizeof(huge));
+	assert_int_equal(file_set_hash_label(fd, &sha256), 0);
+	assert_int_equal(file_set_hash_label(-1, &sha256), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels),
 		cmocka_unit_test(labels_of_unknown_algorithms),
 		cmocka_unit_test(longest_label),
+		cmocka_unit_test(hash_labels),
 	};
 	int r = SKIP;
 

@@ -232,10 +232,13 @@ static void test_wanted(void **state)
 {
 	const struct imad_decision measure = { .action = IMAD_MEASURE, .slot_bit = 2, .pcr_slots = 6 };
 	const struct imad_decision both = { .action = IMAD_MEASURE | IMAD_AUDIT, .slot_bit = 2, .pcr_slots = 6 };
+	const struct imad_decision hash = { .action = IMAD_HASH };
 	const struct imad_decision none = { 0 };
 
 	(void)state;
 	assert_int_equal(imad_wanted(&none, 0), 0);
+	assert_int_equal(imad_wanted(&hash, IMAD_SLOT_AUDIT), IMAD_SLOT_HASH);
+	assert_int_equal(imad_wanted(&hash, IMAD_SLOT_HASH), 0);
 	assert_int_equal(imad_wanted(&measure, 0), 2);
 	assert_int_equal(imad_wanted(&measure, 1), 2);
 	assert_int_equal(imad_wanted(&measure, 4), 0); /* another template, the same PCR */

@@ -170,7 +170,7 @@ static void test_summary(void **state)
 	must_parse(&p, "audit func=BPRM_CHECK\ndont_appraise\nhash uid=0\n");
 	policy_summarize(&p, &s);
 	assert_int_equal(s.classes, IMAD_MEASURE | IMAD_AUDIT | IMAD_HASH);
-	assert_int_equal(s.all_slots, 3 | IMAD_SLOT_AUDIT);
+	assert_int_equal(s.all_slots, 3 | IMAD_SLOT_AUDIT | IMAD_SLOT_HASH);
 
 	must_parse(&p, "measure fsname=ext4");
 	policy_summarize(&p, &s);
