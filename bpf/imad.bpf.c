@@ -10,6 +10,8 @@
  *   bprm_creds_from_file  the file that becomes the program, CREDS_CHECK as since 6.19
  *   mmap_file             every mapping of a file                    after the gate
  *   kernel_read_file      modules, firmware, kexec images            before the gate (access), after (open)
+ *   kernel_load_data      ... that come from memory                  before they are taken
+ *   key_post_create_or_update, ima_kexec_cmdline    what is measured and is no file: data.h
  *   inode_setattr         truncate(2): the content changes without an open
  *   bprm_committed_creds  the exec is over
  *
@@ -30,6 +32,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "facts.h"
 #include "event.h"
 #include "want.h"
+#include "data.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
 {
@@ -370,10 +373,12 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	inode = file->f_inode;
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (all_done(done))
+	if (all_done(done) && read_id != READING_KEXEC_IMAGE)
 		return 0;
 	func = read_func(read_id);
 	fill_facts(&w.facts, inode, control.conds);
+	if (read_id == READING_KEXEC_IMAGE)
+		note_kexec_image(&w.facts);
 	slots = match(&w, func, IMAD_MAY_READ, done);
 	if (!slots)
 		return 0;

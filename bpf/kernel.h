@@ -147,6 +147,15 @@ struct linux_binprm {
 	char buf[256];
 };
 
+struct key_type {
+	const char *name;
+};
+
+struct key {
+	struct key_type *type;
+	char *description;
+};
+
 struct iattr {
 	unsigned int ia_valid;
 };

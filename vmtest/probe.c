@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/kexec.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -250,6 +251,51 @@ static int use_sealed_exec(const char *file)
 	return memfd_exec(file, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
+/* --- what the kernel loads */
+
+static int then_init_module(int fd)
+{
+	off_t n = lseek(fd, 0, SEEK_END);
+	void *p = n > 0 ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+
+	return p == MAP_FAILED ? -errno : last(syscall(SYS_init_module, p, n, ""));
+}
+
+static int use_init_module(const char *file)
+{
+	return open_then(file, O_RDONLY, then_init_module);
+}
+
+static int then_finit_module(int fd)
+{
+	return last(syscall(SYS_finit_module, fd, "", 0));
+}
+
+static int use_finit_module(const char *file)
+{
+	return open_then(file, O_RDONLY, then_finit_module);
+}
+
+/* Load a kernel without an initrd; what is loaded stays until it is unloaded, and is never started. */
+static int then_kexec(int fd)
+{
+	static const char line[] = "root=/dev/vda quiet";
+
+	return last(syscall(SYS_kexec_file_load, fd, -1, sizeof(line), line, KEXEC_FILE_NO_INITRAMFS));
+}
+
+static int use_kexec(const char *file)
+{
+	return open_then(file, O_RDONLY, then_kexec);
+}
+
+/* The old call, by segments from memory: even to unload asks for leave. */
+static int use_kexec_memory(const char *file)
+{
+	(void)file;
+	return last(syscall(SYS_kexec_load, 0, 0, NULL, 0));
+}
+
 /* --- io_uring: one request by hand, without a library */
 
 static int uring(struct io_uring_sqe sqe)
@@ -318,6 +364,10 @@ static const struct {
 	const char *name;
 	int (*use)(const char *file);
 } uses[] = {
+	{ "init-module", use_init_module },
+	{ "finit-module", use_finit_module },
+	{ "kexec", use_kexec },
+	{ "kexec-memory", use_kexec_memory },
 	{ "open", use_open },
 	{ "read", use_read },
 	{ "write", use_write },

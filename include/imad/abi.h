@@ -78,6 +78,7 @@ enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 
 #define IMAD_FSNAME_MAX 32 /* with NUL, of type and subtype; longest in-tree filesystem type name is 15 */
 #define IMAD_RULES_MAX 512
+#define IMAD_NAMES_MAX 64 /* different names of keyrings and critical data */
 #define IMAD_SLOTS_MAX 24 /* measure slots: the lowest bits of a slot word */
 #define IMAD_SLOTS_MEASURE ((1u << IMAD_SLOTS_MAX) - 1)
 #define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode: a record for the audit system */
@@ -242,6 +243,7 @@ enum imad_event_type {
 	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
 	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
 	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content */
+	IMAD_EVENT_DATA,   /* what is measured and is no file: struct imad_data_event */
 };
 
 #define IMAD_EVENT_PATH_MAX 4096
@@ -264,6 +266,27 @@ struct imad_event {
 	char comm[16];
 	__u8 digest[IMAD_EVENT_DIGEST_MAX];
 	char path[IMAD_EVENT_PATH_MAX];
+};
+
+/* A policy's names of keyrings; longer ones of the kernel's are cut where no name of a policy reaches. */
+#define IMAD_DATA_NAME_MAX 72
+#define IMAD_DATA_MAX 32768 /* bytes; the largest certificates have a fourth of that */
+
+/* Longer than struct imad_event, and told from it by the type. */
+struct imad_data_event {
+	__u32 type; /* IMAD_EVENT_DATA */
+	__u32 func;
+	__u32 slots;
+	__u32 tgid, uid;
+	__u32 len; /* of the data; above IMAD_DATA_MAX: it is not here. 0: nobody gave it to us */
+	char name[IMAD_DATA_NAME_MAX];
+	__u8 bytes[IMAD_DATA_MAX];
+};
+
+/* Which name of the policy a keyring has (map "names"). */
+struct imad_name_key {
+	__u32 half; /* of the table of rules */
+	char name[IMAD_DATA_NAME_MAX];
 };
 
 /* Per-CPU counters (map "counters"). */

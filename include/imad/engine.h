@@ -96,9 +96,11 @@ struct engine_use {
 	const struct digest *digest; /* taken by the kernel before the use; NULL: none */
 	const char *name;   /* for a file that could not be reached; NULL: ask the descriptor */
 	const char *cause;  /* a violation: static text; only without slots and without descriptor */
+	void *data;	    /* what is measured instead of a file, taken over by free(): no descriptor, a @name; NULL: a file */
+	size_t data_len;
 	bool writer;	    /* somebody can write, or could, a file whose label follows its content; no slots */
 };
-/* 0, or -ENOMEM (the descriptor is closed either way). */
+/* 0, or -ENOMEM (descriptor and data are gone either way). */
 int engine_use(struct engine *e, const struct engine_use *use);
 
 /* A violation without a file: ToMToU. 0 or -ENOMEM. */

@@ -53,7 +53,9 @@ int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated);
 int hooks_events_fd(struct hooks *h);
 /* Hand every event that is there to the callback, in the calling thread. One thread only. */
 int hooks_events(struct hooks *h);
-void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e), void *arg);
+/* @data: of what is no file. */
+void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e),
+		    void (*data)(void *arg, const struct imad_data_event *e), void *arg);
 
 void hooks_counters(struct hooks *h, struct imad_counters *ret);
 

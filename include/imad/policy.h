@@ -15,7 +15,7 @@
 #define POLICY_TEXT_MAX (1u << 20) /* bytes of one policy text */
 #define POLICY_LINE_MAX 4095	   /* bytes of one rule, as the kernel's PAGE_SIZE - 1 */
 #define POLICY_PCR_DEFAULT -1	   /* a slot without pcr=: the configured PCR */
-#define POLICY_NAMES_MAX 64	   /* different names in keyrings= and label= */
+#define POLICY_NAMES_MAX IMAD_NAMES_MAX	   /* different names in keyrings= and label= */
 #define POLICY_NAME_MAX 64	   /* bytes of one, with NUL */
 #define POLICY_LABELS_MAX 32	   /* different obj_*= and subj_*= conditions */
 #define POLICY_LABEL_MAX 256	   /* bytes of one label, with NUL */

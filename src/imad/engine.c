@@ -146,6 +146,7 @@ static void job_free(struct job *j)
 	free(j->content.name);
 	free(j->content.sig);
 	free(j->measurements);
+	free(j->use.data);
 	free(j);
 }
 
@@ -212,8 +213,8 @@ int engine_use(struct engine *e, const struct engine_use *use)
 	if (j && named)
 		j->content.name = strdup(use->name);
 	if (!j || (named && !j->content.name)) {
-		if (j)
-			free(j);
+		free(j);
+		free(use->data);
 		if (use->fd >= 0)
 			close(use->fd);
 		return -ENOMEM;
@@ -232,7 +233,7 @@ int engine_use(struct engine *e, const struct engine_use *use)
 		e->counters.relabelled++;
 	else if (use->kind == MEASURE_START)
 		e->counters.started++;
-	else
+	else if (use->kind == MEASURE_LATE)
 		e->counters.late++;
 	present = use->fd >= 0 ? find_job(e, j->dev, j->ino) : NULL;
 	start_or_follow(e, j, present);

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <imad/digest.h>
 #include <imad/log.h>
 #include <imad/template.h>
 #include <imad/util.h>
 
 #include "engine_job.h"
+
+#define TEMPLATE_BUF "ima-buf"
 
 uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe)
 {
@@ -214,6 +217,15 @@ static void fill_violation(struct job *j, struct measurement *m, const char *cau
 	m->cause = cause;
 }
 
+/* What is no file has its template, and is in its record. */
+static void fill_data(struct job *j, struct measurement *m)
+{
+	if (!m->template)
+		m->template = template_find(TEMPLATE_BUF, strlen(TEMPLATE_BUF));
+	m->buf = j->use.data;
+	m->buf_len = j->use.data_len;
+}
+
 /* One record a slot, and before them the violation that a reader under a writer is. */
 static void submit_records(struct job *j, const char *violation, bool records)
 {
@@ -232,6 +244,8 @@ static void submit_records(struct job *j, const char *violation, bool records)
 		m[n].pcr = e->slots[slot].pcr;
 		if (e->slots[slot].template)
 			m[n].template = template_find(e->slots[slot].template, strlen(e->slots[slot].template));
+		if (j->is_use && j->use.data)
+			fill_data(j, &m[n]);
 		n++;
 	}
 	j->unrecorded = false;
@@ -251,6 +265,26 @@ static bool make_room(struct job *j)
 	if (!j->content.sig)
 		j->content.sig = malloc(ENGINE_SIG_MAX);
 	return j->measurements && j->content.name && j->content.sig;
+}
+
+static int digest_data(struct job *j)
+{
+	const struct algo *sha1 = algo_by_id(ALGO_SHA1); /* what template=ima stores */
+	int r = digest_buf(j->engine->config.hash, j->use.data, j->use.data_len, &j->content.digest);
+
+	return r < 0 ? r : digest_buf(sha1, j->use.data, j->use.data_len, &j->content.digest_sha1);
+}
+
+static void record_data(struct job *j)
+{
+	j->func = j->use.func;
+	j->slots = j->use.slots;
+	if (!make_room(j) || digest_data(j) < 0) {
+		engine_count(j->engine, &j->engine->counters.errors);
+		job_finish(j, false);
+		return;
+	}
+	submit_records(j, NULL, true);
 }
 
 /* A use whose file is gone: what the kernel hashed before it is recorded, else a violation says so. */
@@ -287,6 +321,10 @@ void job_run(struct job *j, void *scratch)
 
 	if (j->is_use && j->use.writer) {
 		keep_label(j, scratch);
+		return;
+	}
+	if (j->is_use && j->use.data) {
+		record_data(j);
 		return;
 	}
 	if (j->fd < 0) {

@@ -4,30 +4,17 @@
  * messages are kept quiet unless debugging; its error codes end here.
  */
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
 
-#include <imad/hooks.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
-#include "imad.skel.h"
-
-struct hooks {
-	struct imad_bpf *skel;
-	struct ring_buffer *ring;
-	void (*on_event)(void *arg, const struct imad_event *e);
-	void *on_event_arg;
-	struct bpf_link *links[4];  /* of the programs that only some policies need; see optional_programs() */
-	pthread_mutex_t probe_lock; /* one probing thread at a time: control.probe_tid and map "probe" */
-};
+#include "hooks_priv.h"
 
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -45,92 +32,12 @@ static int on_ring(void *ctx, void *data, size_t size)
 {
 	struct hooks *h = ctx;
 
-	if (size >= sizeof(struct imad_event) && h->on_event)
+	if (size < sizeof(struct imad_event) || !h->on_event)
+		return 0;
+	if (((const struct imad_event *)data)->type != IMAD_EVENT_DATA)
 		h->on_event(h->on_event_arg, data);
-	return 0;
-}
-
-/* How many arguments the kernel's hook takes, < 0 if it has no such hook. */
-static int hook_arity(const struct btf *btf, const char *hook)
-{
-	char name[64];
-	const struct btf_type *t;
-	int id;
-
-	snprintf(name, sizeof(name), "bpf_lsm_%s", hook);
-	id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
-	if (id < 0)
-		return id;
-	t = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-	return t ? btf_vlen(t) : -EINVAL;
-}
-
-/* A program that is attached while the policy has a rule for one of @funcs. */
-struct optional_program {
-	struct bpf_program *program;
-	uint32_t funcs;
-};
-
-#define FUNCS_READ                                                                                  \
-	(POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | POLICY_FUNC_BIT(FILE_CHECK) | \
-	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) | POLICY_FUNC_BIT(POLICY_CHECK))
-
-static unsigned int optional_programs(const struct imad_bpf *skel, struct optional_program *ret)
-{
-	unsigned int n = 0;
-
-	ret[n++] = (struct optional_program){ skel->progs.imad_kernel_read_file, FUNCS_READ };
-	ret[n++] = (struct optional_program){ skel->progs.imad_bprm_creds, POLICY_FUNC_BIT(CREDS_CHECK) };
-	return n;
-}
-
-/* Attach what @funcs need. 0 or negative errno. */
-static int attach_for(struct hooks *h, uint32_t funcs)
-{
-	struct optional_program all[ARRAY_SIZE(h->links)];
-	unsigned int n = optional_programs(h->skel, all);
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (!(funcs & all[i].funcs) || h->links[i] || !bpf_program__autoload(all[i].program))
-			continue;
-		h->links[i] = bpf_program__attach(all[i].program);
-		if (!h->links[i])
-			return log_errno(LOG_ERR, -errno, "cannot attach %s", bpf_program__name(all[i].program));
-	}
-	return 0;
-}
-
-static void detach_except(struct hooks *h, uint32_t funcs)
-{
-	struct optional_program all[ARRAY_SIZE(h->links)];
-	unsigned int n = optional_programs(h->skel, all);
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (funcs & all[i].funcs)
-			continue;
-		bpf_link__destroy(h->links[i]);
-		h->links[i] = NULL;
-	}
-}
-
-/* Differing signatures and optional hooks are chosen by BTF, never by version number. */
-static int choose_programs(struct imad_bpf *skel)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	int arity;
-
-	if (!btf)
-		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
-	arity = hook_arity(btf, "inode_setattr");
-	bpf_program__set_autoload(skel->progs.imad_setattr2, arity == 2);
-	bpf_program__set_autoload(skel->progs.imad_setattr3, arity == 3);
-	bpf_program__set_autoload(skel->progs.imad_file_post_open, hook_arity(btf, "file_post_open") == 2);
-	/* As the kernel's own IMA does it: it has a function for this hook, or asks in bprm_check_security. */
-	bpf_program__set_autoload(skel->progs.imad_bprm_creds,
-				  btf__find_by_name_kind(btf, "ima_creds_check", BTF_KIND_FUNC) >= 0);
-	btf__free(btf);
-	if (arity != 2 && arity != 3)
-		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel's inode_setattr hook takes %d arguments", arity);
+	else if (size >= sizeof(struct imad_data_event))
+		h->on_data(h->on_event_arg, data);
 	return 0;
 }
 
@@ -154,8 +61,6 @@ static bool bpf_lsm_is_listed(char *list, size_t size)
 
 static int load(struct hooks *h)
 {
-	struct optional_program optional[ARRAY_SIZE(h->links)];
-	unsigned int n;
 	char list[256];
 	int r;
 
@@ -165,7 +70,7 @@ static int load(struct hooks *h)
 	h->skel = imad_bpf__open();
 	if (!h->skel)
 		return log_errno(LOG_ERR, -errno, "cannot open the BPF object");
-	r = choose_programs(h->skel);
+	r = programs_choose(h->skel);
 	if (r < 0)
 		return r;
 	r = imad_bpf__load(h->skel);
@@ -176,9 +81,6 @@ static int load(struct hooks *h)
 	h->skel->bss->control.tgid = getpid();
 	h->skel->bss->control.creds_final = bpf_program__autoload(h->skel->progs.imad_bprm_creds);
 	h->skel->bss->control.post_open = bpf_program__autoload(h->skel->progs.imad_file_post_open);
-	n = optional_programs(h->skel, optional);
-	for (unsigned int i = 0; i < n; i++)
-		bpf_program__set_autoattach(optional[i].program, false);
 	r = imad_bpf__attach(h->skel);
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "cannot attach the BPF programs");
@@ -210,7 +112,7 @@ void hooks_free(struct hooks *h)
 		return;
 	ring_buffer__free(h->ring);
 	if (h->skel)
-		detach_except(h, 0);
+		programs_detach_except(h, 0);
 	imad_bpf__destroy(h->skel);
 	pthread_mutex_destroy(&h->probe_lock);
 	free(h);
@@ -247,6 +149,32 @@ static uint32_t file_masks(const struct policy *p)
 	return masks;
 }
 
+/* The names of that half, in place of those that it had two policies ago. */
+static int fill_names(struct hooks *h, const struct policy *p, uint32_t half)
+{
+	int fd = bpf_map__fd(h->skel->maps.names), r = 0;
+	struct imad_name_key key, next;
+	void *from = NULL;
+
+	while (bpf_map_get_next_key(fd, from, &next) == 0) {
+		if (from && key.half == half)
+			(void)bpf_map_delete_elem(fd, &key);
+		key = next;
+		from = &key;
+	}
+	if (from && key.half == half)
+		(void)bpf_map_delete_elem(fd, &key);
+	for (unsigned int i = 0; i < p->n_names && r == 0; i++) {
+		uint64_t bit = 1ull << i;
+
+		memset(&key, 0, sizeof(key));
+		key.half = half;
+		snprintf(key.name, sizeof(key.name), "%s", p->names[i]);
+		r = bpf_map_update_elem(fd, &key, &bit, BPF_ANY);
+	}
+	return r;
+}
+
 /* Rules and zeroed hits in the half of the tables that no program looks at. 0 or negative errno. */
 static int fill_half(struct hooks *h, const struct policy *p, uint32_t half)
 {
@@ -263,7 +191,7 @@ static int fill_half(struct hooks *h, const struct policy *p, uint32_t half)
 		if (r == 0)
 			r = bpf_map_update_elem(hits, &key, zeros, BPF_ANY);
 	}
-	return r;
+	return r == 0 ? fill_names(h, p, half) : r;
 }
 
 int hooks_set_policy(struct hooks *h, const struct policy *p)
@@ -275,7 +203,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 
 	policy_summarize(p, &sum);
 	if (r == 0)
-		r = attach_for(h, sum.funcs);
+		r = programs_attach(h, sum.funcs);
 	if (r < 0)
 		return r;
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
@@ -293,7 +221,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->all_slots = sum.all_slots;
 	c->masks = file_masks(p);
 	set_skips(c, p);
-	detach_except(h, sum.funcs);
+	programs_detach_except(h, sum.funcs);
 	return 0;
 }
 
@@ -391,9 +319,11 @@ int hooks_events(struct hooks *h)
 	return ring_buffer__consume(h->ring);
 }
 
-void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e), void *arg)
+void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e),
+		    void (*data)(void *arg, const struct imad_data_event *e), void *arg)
 {
 	h->on_event_arg = arg;
+	h->on_data = data;
 	h->on_event = fn;
 }
 
@@ -410,23 +340,5 @@ void hooks_counters(struct hooks *h, struct imad_counters *ret)
 #define ADD(name, text) ret->name += percpu[i].name;
 		IMAD_COUNTERS(ADD)
 #undef ADD
-	}
-}
-
-void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg)
-{
-	struct optional_program optional[ARRAY_SIZE(h->links)];
-	unsigned int n = optional_programs(h->skel, optional);
-	struct bpf_program *p;
-
-	bpf_object__for_each_program(p, h->skel->obj) {
-		const char *section = bpf_program__section_name(p), *hook = strchr(section, '/');
-		bool attached = bpf_program__fd(p) >= 0;
-
-		for (unsigned int i = 0; i < n; i++)
-			if (optional[i].program == p)
-				attached = h->links[i] != NULL;
-		if (bpf_program__autoload(p))
-			fn(arg, hook ? hook + 1 : section, attached);
 	}
 }

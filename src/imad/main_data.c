@@ -8,64 +8,14 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include <imad/digest.h>
 #include <imad/log.h>
 #include <imad/match.h>
-#include <imad/template.h>
 #include <imad/util.h>
 
 #include "main.h"
 
-#define TEMPLATE_BUF "ima-buf"
-
 /* What label= can name here. */
 static const char *const sources[] = { DATA_KERNEL_INFO, DATA_IMA_POLICY };
-
-/* A record on its way, with what it is made of behind it. */
-struct data_record {
-	struct measurement m;
-	char bytes[]; /* the name with its NUL, then the data */
-};
-
-static void on_recorded(struct measurement *m, int r)
-{
-	if (r < 0)
-		log_errno(LOG_ERR, r, "cannot record '%s'", m->name);
-	free(m->owner);
-}
-
-static const struct template *template_of(const struct policy_slot *slot)
-{
-	const char *name = slot->template ? slot->template : TEMPLATE_BUF;
-
-	return template_find(name, strlen(name));
-}
-
-static int submit(struct daemon *d, const struct policy_slot *slot, enum imad_func func, const char *name,
-		  const void *data, size_t n)
-{
-	size_t name_size = strlen(name) + 1;
-	struct data_record *r = calloc(1, sizeof(*r) + name_size + n);
-	int e;
-
-	if (!r)
-		return -ENOMEM;
-	memcpy(r->bytes, name, name_size);
-	memcpy(r->bytes + name_size, data, n);
-	r->m = (struct measurement){
-		.pcr = slot->pcr, .template = template_of(slot), .name = r->bytes, .buf = r->bytes + name_size, .buf_len = n,
-		.kind = MEASURE_IMAD, .func = func, .pid = getpid(), .done = on_recorded, .owner = r,
-	};
-	e = digest_buf(d->hash, data, n, &r->m.digest);
-	if (e == 0)
-		e = digest_buf(algo_by_id(ALGO_SHA1), data, n, &r->m.digest_sha1); /* template=ima stores that */
-	if (e < 0) {
-		free(r);
-		return e;
-	}
-	sequencer_submit(d->sequencer, &r->m);
-	return 0;
-}
 
 /* The bit of a name in the active policy; 0 if no rule names it. */
 static uint64_t name_bit(const struct policy *p, const char *name)
@@ -78,18 +28,22 @@ static uint64_t name_bit(const struct policy *p, const char *name)
 
 static bool measure(struct daemon *d, enum imad_func func, const char *label, const char *name, const void *data, size_t n)
 {
-	const struct policy *p = &d->rules->policy;
-	struct imad_facts f = { .names = name_bit(p, label) };
-	uint32_t slots = daemon_match(d, &f, func, func == IMAD_POLICY_CHECK ? IMAD_MAY_READ : 0);
-	int r;
+	struct imad_facts f = { .names = name_bit(&d->rules->policy, label) };
+	struct engine_use use = {
+		.fd = -1, .kind = MEASURE_IMAD, .func = func, .pid = getpid(), .name = name, .data = malloc(n + 1), .data_len = n,
+		.slots = daemon_match(d, &f, func, func == IMAD_POLICY_CHECK ? IMAD_MAY_READ : 0) & IMAD_SLOTS_MEASURE,
+	};
+	int r = use.data ? 0 : -ENOMEM;
 
-	slots &= IMAD_SLOTS_MEASURE;
-	if (!slots)
-		return false;
-	r = submit(d, &p->slots[__builtin_ctz(slots)], func, name, data, n);
+	if (!use.slots || r < 0) {
+		free(use.data);
+	} else {
+		memcpy(use.data, data, n);
+		r = engine_use(d->engine, &use);
+	}
 	if (r < 0)
 		log_errno(LOG_ERR, r, "cannot record '%s'", name);
-	return true;
+	return use.slots != 0;
 }
 
 void daemon_measure_data(struct daemon *d)

@@ -115,6 +115,27 @@ static void on_event(void *arg, const struct imad_event *e)
 	(void)engine_use(d->engine, &use); /* out of memory: nothing is left to tell it with */
 }
 
+/* Of what is not there it can only be told that it was. */
+static void on_data(void *arg, const struct imad_data_event *e)
+{
+	struct daemon *d = arg;
+	struct engine_use use = {
+		.fd = -1, .kind = MEASURE_LATE, .func = e->func, .slots = e->slots, .pid = e->tgid, .uid = e->uid,
+		.name = e->name, .data_len = e->len,
+	};
+
+	if (e->len == 0 || e->len > IMAD_DATA_MAX) {
+		use.kind = MEASURE_VIOLATION;
+		use.slots = 0;
+		use.cause = e->len ? "too-long" : "from-memory";
+	} else {
+		use.data = malloc(e->len);
+		if (use.data)
+			memcpy(use.data, e->bytes, e->len);
+	}
+	(void)engine_use(d->engine, &use); /* without memory for the data the record will be one that says so */
+}
+
 /* Everything that was in the ring buffer when the request came has been handed over by now. */
 static void start_barriers(struct daemon *d, struct sync_request *list)
 {
@@ -192,7 +213,7 @@ int daemon_start_late(struct daemon *d)
 	d->late_wake = eventfd(0, EFD_CLOEXEC);
 	if (d->late_wake < 0)
 		return log_errno(LOG_ERR, -errno, "cannot make an eventfd");
-	hooks_on_event(d->hooks, on_event, d);
+	hooks_on_event(d->hooks, on_event, on_data, d);
 	r = -pthread_create(&d->late_thread, NULL, run_late, d);
 	if (r < 0) {
 		close(d->late_wake);

@@ -16,14 +16,6 @@
 
 #define SEPARATORS " |"
 
-/* The hooks that there are programs for. */
-#define FUNCS_KNOWN                                                                                       \
-	(POLICY_FUNC_BIT(FILE_CHECK) | POLICY_FUNC_BIT(MMAP_CHECK) | POLICY_FUNC_BIT(BPRM_CHECK) |        \
-	 POLICY_FUNC_BIT(MMAP_CHECK_REQPROT) |                                                            \
-	 POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
-	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) |                   \
-	 POLICY_FUNC_BIT(POLICY_CHECK) | POLICY_FUNC_BIT(CRITICAL_DATA))
-
 const struct template *daemon_find_template(const char *name, size_t len)
 {
 	const struct template *t = template_find(name, len);
@@ -163,8 +155,6 @@ static int check_rules(const struct policy *p, struct refusal *why)
 
 		if (r->action & (IMAD_APPRAISE | IMAD_DONT_APPRAISE))
 			cannot = "does not appraise";
-		else if ((r->conds & IMAD_COND_FUNC) && !(FUNCS_KNOWN & 1u << r->func))
-			cannot = "does not see this func";
 		else if (r->opts)
 			cannot = "measures the content as it is";
 		else if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))

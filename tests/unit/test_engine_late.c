@@ -294,6 +294,34 @@ static void only_audited(void **state)
 	assert_null(strchr(strchr(fx.log, 'u') + 1, 'u'));
 }
 
+/* Keys, critical data: the record holds the data, and its digest is of them. */
+static void data_that_is_no_file(void **state)
+{
+	struct engine_use use = {
+		.fd = -1, .kind = MEASURE_IMAD, .func = IMAD_KEY_CHECK, .slots = B, .pid = 3, .name = ".ima", .data = strdup("abc"),
+		.data_len = 3,
+	};
+	static const uint8_t sha256_abc[] = { 0xba, 0x78, 0x16, 0xbf };
+	const struct measurement *m = fx.submitted;
+
+	(void)state;
+	fx.queue_records = true;
+	start();
+	assert_ok(engine_use(fx.e, &use));
+	wait_until(fx.n_queued == 1);
+	assert_int_equal(m->pcr, FIRST_PCR + 1);
+	assert_string_equal(m->template->name, "ima-buf");
+	assert_int_equal(m->kind, MEASURE_IMAD);
+	assert_int_equal(m->func, IMAD_KEY_CHECK);
+	assert_string_equal(m->name, ".ima");
+	assert_int_equal(m->buf_len, 3);
+	assert_memory_equal(m->buf, "abc", 3);
+	assert_memory_equal(m->digest.bytes, sha256_abc, sizeof(sha256_abc));
+	assert_int_equal(m->digest_sha1.size, 20);
+	finish_record(0);
+	wait_uses();
+}
+
 static void writer_of(struct fake_file *f)
 {
 	struct engine_use use = { .fd = f ? fcntl(f->fd, F_DUPFD_CLOEXEC, 100) : -1, .kind = MEASURE_LATE, .writer = true };
@@ -462,6 +490,7 @@ int main(void)
 		TEST(held_use_beside_a_late_one),
 		TEST(audited_before_it_is_answered),
 		TEST(only_audited),
+		TEST(data_that_is_no_file),
 		TEST(label_follows_the_last_writer),
 		TEST(label_that_cannot_be_kept),
 		TEST(nothing_to_wait_for),

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is measured and is no file: keys, the command line of a kexec, content that
+ * the kernel takes from memory. It is handed over whole, for the daemon to record.
+ */
+#ifndef IMAD_BPF_DATA_H
+#define IMAD_BPF_DATA_H
+
+/* The bit of each keyring that the policy names. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * IMAD_NAMES_MAX);
+	__type(key, struct imad_name_key);
+	__type(value, __u64);
+} names SEC(".maps");
+
+/* Threads that load a kernel by kexec_file_load: the facts of its image. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, struct imad_facts);
+} kexec_images SEC(".maps");
+
+static __always_inline void emit_data(__u32 func, __u32 slots, const char *name, const void *data, __u64 len)
+{
+	struct imad_data_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count(lost);
+		return;
+	}
+	e->type = IMAD_EVENT_DATA;
+	e->func = func;
+	e->slots = slots;
+	e->tgid = bpf_get_current_pid_tgid() >> 32;
+	e->uid = (__u32)bpf_get_current_uid_gid();
+	e->len = len;
+	bpf_probe_read_kernel_str(e->name, sizeof(e->name), name);
+	if (len > IMAD_DATA_MAX || (len && bpf_probe_read_kernel(e->bytes, len, data) < 0))
+		e->len = IMAD_DATA_MAX + 1;
+	count(events);
+	bpf_ringbuf_submit(e, 0);
+}
+
+/* As ima_post_key_create_or_update(): certificates that become keys of the kernel's, by the keyring's name. */
+static __always_inline void key_added(struct key *keyring, struct key *key, const void *payload, __u64 len)
+{
+	struct imad_name_key named = { .half = control.rules >> 16 };
+	char type[sizeof("asymmetric")] = {};
+	struct walk w = {};
+	__u64 *bit;
+	__u32 slots;
+
+	if (!control.active || !payload || !len)
+		return;
+	bpf_probe_read_kernel_str(type, sizeof(type), key->type->name);
+	if (bpf_strncmp(type, sizeof(type), "asymmetric") != 0)
+		return;
+	bpf_probe_read_kernel_str(named.name, sizeof(named.name), keyring->description);
+	bit = bpf_map_lookup_elem(&names, &named);
+	fill_ids(&w.facts, bpf_get_current_task_btf()->cred, control.conds);
+	w.facts.names = bit ? *bit : 0;
+	slots = match(&w, IMAD_KEY_CHECK, 0, 0) & IMAD_SLOTS_MEASURE;
+	if (slots)
+		emit_data(IMAD_KEY_CHECK, slots, keyring->description, payload, len);
+}
+
+/* The image is read first; its facts are those of the command line too. */
+static __always_inline void note_kexec_image(const struct imad_facts *facts)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	if (control.funcs & (1u << IMAD_KEXEC_CMDLINE))
+		bpf_map_update_elem(&kexec_images, &tid, facts, BPF_ANY);
+}
+
+static __always_inline void kexec_command_line(const void *text, __u64 len)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots;
+	struct imad_facts *image = bpf_map_lookup_elem(&kexec_images, &tid);
+	struct walk w = {};
+
+	if (!control.active || !len || !image)
+		return;
+	w.facts = *image;
+	bpf_map_delete_elem(&kexec_images, &tid);
+	slots = match(&w, IMAD_KEXEC_CMDLINE, 0, 0) & IMAD_SLOTS_MEASURE;
+	if (slots)
+		emit_data(IMAD_KEXEC_CMDLINE, slots, "kexec-cmdline", text, len);
+}
+
+/* Since 6.9 a hook of its own; before that the function of the kernel's IMA. The daemon loads the one that fits. */
+SEC("?lsm/key_post_create_or_update")
+int BPF_PROG(imad_key_added, struct key *keyring, struct key *key, const void *payload, __u64 len)
+{
+	key_added(keyring, key, payload, len);
+	return 0;
+}
+
+/* Before 6.3 the verifier lets nobody read an argument of type const void * but by the helper. */
+static __always_inline const void *pointer_arg(void *ctx, __u32 n)
+{
+	__u64 value = 0;
+
+	bpf_get_func_arg(ctx, n, &value);
+	return (const void *)value;
+}
+
+SEC("?fentry/ima_post_key_create_or_update")
+int BPF_PROG(imad_key_added_ima, struct key *keyring, struct key *key, const void *payload, __u64 len)
+{
+	key_added(keyring, key, pointer_arg(ctx, 2), len);
+	return 0;
+}
+
+SEC("?fentry/ima_kexec_cmdline")
+int BPF_PROG(imad_kexec_cmdline, int fd, const void *text, int len)
+{
+	kexec_command_line(pointer_arg(ctx, 1), len);
+	return 0;
+}
+
+static __always_inline __u32 load_func(__u32 id)
+{
+	switch (id) {
+	case READING_FIRMWARE:
+		return IMAD_FIRMWARE_CHECK;
+	case READING_MODULE:
+		return IMAD_MODULE_CHECK;
+	case READING_KEXEC_IMAGE:
+		return IMAD_KEXEC_KERNEL_CHECK;
+	case READING_KEXEC_INITRAMFS:
+		return IMAD_KEXEC_INITRAMFS_CHECK;
+	default:
+		return IMAD_NONE;
+	}
+}
+
+/* Content from memory, of which nobody can say what file it was: init_module, kexec_load, firmware from user space. */
+SEC("?lsm/kernel_load_data")
+int BPF_PROG(imad_kernel_load_data, int id, bool contents)
+{
+	__u32 func = load_func(id), slots;
+	struct walk w = {};
+
+	if (!control.active || !func)
+		return 0;
+	fill_ids(&w.facts, bpf_get_current_task_btf()->cred, control.conds);
+	slots = match(&w, func, IMAD_MAY_READ, 0) & IMAD_SLOTS_MEASURE;
+	if (slots)
+		emit_data(func, slots, func == IMAD_MODULE_CHECK ? "init_module" :
+				       func == IMAD_FIRMWARE_CHECK ? "firmware" : "kexec_load", NULL, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to the hooks room: the skeleton, and which of its programs this kernel and this policy want. */
+#ifndef IMAD_HOOKS_PRIV_H
+#define IMAD_HOOKS_PRIV_H
+
+#include <pthread.h>
+
+#include <bpf/libbpf.h>
+
+#include <imad/hooks.h>
+
+#include "imad.skel.h"
+
+#define OPTIONAL_MAX 16
+
+struct hooks {
+	struct imad_bpf *skel;
+	struct ring_buffer *ring;
+	void (*on_event)(void *arg, const struct imad_event *e);
+	void (*on_data)(void *arg, const struct imad_data_event *e);
+	void *on_event_arg;
+	struct bpf_link *links[OPTIONAL_MAX]; /* of the programs that only some policies need, as in hooks_programs.c */
+	pthread_mutex_t probe_lock; /* one probing thread at a time: control.probe_tid and map "probe" */
+};
+
+/* Before the load: leave out what this kernel has no place for. 0 or negative errno, logged. */
+int programs_choose(struct imad_bpf *skel);
+/* Attach what @funcs (POLICY_FUNC_BIT()s) need. 0 or negative errno, logged. */
+int programs_attach(struct hooks *h, uint32_t funcs);
+/* Detach what @funcs do not need. */
+void programs_detach_except(struct hooks *h, uint32_t funcs);
+
+#endif
