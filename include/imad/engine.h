@@ -38,6 +38,8 @@ struct engine_ops {
 	/* Name, label and digests of the file behind @fd. @digest: known already, NULL if not. */
 	int (*collect)(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
 		       struct engine_content *ret);
+	/* Digest and SHA-1 digest of what is no file; the name is there already. */
+	int (*collect_data)(void *arg, const void *data, size_t n, struct engine_content *ret);
 	void *(*scratch_new)(void *arg); /* what collect needs once a thread; NULL: out of memory */
 	void (*scratch_free)(void *arg, void *scratch);
 	/* 1, 0, or -EAGAIN when that cannot be told without waiting and @wait is false. */

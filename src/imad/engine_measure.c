@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <imad/digest.h>
 #include <imad/log.h>
 #include <imad/template.h>
 #include <imad/util.h>
@@ -267,20 +266,14 @@ static bool make_room(struct job *j)
 	return j->measurements && j->content.name && j->content.sig;
 }
 
-static int digest_data(struct job *j)
-{
-	const struct algo *sha1 = algo_by_id(ALGO_SHA1); /* what template=ima stores */
-	int r = digest_buf(j->engine->config.hash, j->use.data, j->use.data_len, &j->content.digest);
-
-	return r < 0 ? r : digest_buf(sha1, j->use.data, j->use.data_len, &j->content.digest_sha1);
-}
-
 static void record_data(struct job *j)
 {
+	struct engine *e = j->engine;
+
 	j->func = j->use.func;
 	j->slots = j->use.slots;
-	if (!make_room(j) || digest_data(j) < 0) {
-		engine_count(j->engine, &j->engine->counters.errors);
+	if (!make_room(j) || e->ops.collect_data(e->ops.arg, j->use.data, j->use.data_len, &j->content) < 0) {
+		engine_count(e, &e->counters.errors);
 		job_finish(j, false);
 		return;
 	}

@@ -106,6 +106,14 @@ static int op_collect(void *arg, void *scratch, int fd, bool want_sha1, const st
 	return 0;
 }
 
+static int op_collect_data(void *arg, const void *data, size_t n, struct engine_content *ret)
+{
+	struct daemon *d = arg;
+	int r = digest_buf(d->hash, data, n, &ret->digest);
+
+	return r < 0 ? r : digest_buf(algo_by_id(ALGO_SHA1), data, n, &ret->digest_sha1); /* template=ima stores that */
+}
+
 static void *op_scratch_new(void *arg)
 {
 	struct file_hasher *h;
@@ -230,6 +238,7 @@ const struct engine_ops daemon_engine_ops = {
 	.regard_all = op_regard_all,
 	.install = op_install,
 	.collect = op_collect,
+	.collect_data = op_collect_data,
 	.scratch_new = op_scratch_new,
 	.scratch_free = op_scratch_free,
 	.is_elf = op_is_elf,

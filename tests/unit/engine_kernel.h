@@ -240,6 +240,17 @@ static int fake_collect(void *arg, void *scratch, int fd, bool want_sha1, const 
 	return leave(fails ? -EIO : 0);
 }
 
+static int fake_collect_data(void *arg, const void *data, size_t n, struct engine_content *ret)
+{
+	bool fails = enter('C');
+
+	(void)arg;
+	ret->digest = (struct digest){ .algo = ALGO_SHA256, .size = 32 };
+	ret->digest_sha1 = (struct digest){ .algo = ALGO_SHA1, .size = 20 };
+	memcpy(ret->digest.bytes, data, MIN(n, 32));
+	return leave(fails ? -EIO : 0);
+}
+
 static void *fake_scratch_new(void *arg)
 {
 	(void)arg;
@@ -391,7 +402,7 @@ static const struct engine_ops fake_ops = {
 	.scratch_new = fake_scratch_new, .scratch_free = fake_scratch_free, .is_elf = fake_is_elf,
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
-	.on_timeout = fake_on_timeout,   .submit = fake_submit,
+	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data,
 	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel,
 };
 

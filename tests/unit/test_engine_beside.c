@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Engine: what there is beside the records of files: audit, labels that follow the content, data. */
+#include "engine_fixture.h"
+
+static void audited_before_it_is_answered(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	hold_reader(f, A | IMAD_SLOT_AUDIT);
+	wait_released();
+	assert_string_equal(fx.log + strcspn(fx.log, "c"), "cuSdpir");
+	assert_int_equal(fx.audited_pid, 77);
+	assert_int_equal(fx.audited_uid, 1000);
+	assert_int_equal(f->verdict.done, A | IMAD_SLOT_AUDIT);
+	assert_int_equal(fx.n_submitted, 1);
+	hold_reader(f, A | IMAD_SLOT_AUDIT); /* once an inode */
+	wait_released();
+	assert_null(strchr(strchr(fx.log, 'u') + 1, 'u'));
+}
+
+static void only_audited(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	late_use(f, IMAD_SLOT_AUDIT, 1, NULL);
+	wait_uses();
+	assert_int_equal(fx.n_submitted, 0);
+	assert_int_equal(fx.audited_pid, 5);
+	assert_int_equal(fx.audited_uid, 6);
+	assert_int_equal(f->verdict.done, IMAD_SLOT_AUDIT);
+	late_use(NULL, IMAD_SLOT_AUDIT, 1, NULL); /* gone, and nobody has its digest */
+	wait_uses();
+	assert_null(strchr(strchr(fx.log, 'u') + 1, 'u'));
+}
+
+/* Keys, critical data: the record holds the data, and its digest is of them. */
+static void data_that_is_no_file(void **state)
+{
+	struct engine_use use = {
+		.fd = -1, .kind = MEASURE_IMAD, .func = IMAD_KEY_CHECK, .slots = B, .pid = 3, .name = ".ima", .data = strdup("abc"),
+		.data_len = 3,
+	};
+	const struct measurement *m = fx.submitted;
+
+	(void)state;
+	fx.queue_records = true;
+	start();
+	assert_ok(engine_use(fx.e, &use));
+	wait_until(fx.n_queued == 1);
+	assert_int_equal(m->pcr, FIRST_PCR + 1);
+	assert_string_equal(m->template->name, "ima-buf");
+	assert_int_equal(m->kind, MEASURE_IMAD);
+	assert_int_equal(m->func, IMAD_KEY_CHECK);
+	assert_string_equal(m->name, ".ima");
+	assert_int_equal(m->buf_len, 3);
+	assert_memory_equal(m->buf, "abc", 3);
+	assert_memory_equal(m->digest.bytes, "abc", 4);
+	assert_int_equal(m->digest_sha1.size, 20);
+	finish_record(0);
+	wait_uses();
+}
+
+static void writer_of(struct fake_file *f)
+{
+	struct engine_use use = { .fd = f ? fcntl(f->fd, F_DUPFD_CLOEXEC, 100) : -1, .kind = MEASURE_LATE, .writer = true };
+
+	assert_ok(engine_use(fx.e, &use));
+	wait_uses();
+}
+
+static void label_follows_the_last_writer(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	hold_reader(f, A);
+	wait_released();
+	writer_opens(f);
+	writer_closes(f); /* no hash rule matched */
+	wait_uses();
+	assert_int_equal(f->relabels, 0);
+	f->gen.flags |= IMAD_GEN_UPDATE;
+	writer_opens(f);
+	writer_of(f);
+	assert_int_equal(f->relabels, 1);
+	f->mark = MARK_ORDINARY; /* that is the one that listens */
+	writer_closes(f);
+	wait_uses();
+	assert_int_equal(f->relabels, 2);
+	assert_int_equal(fx.n_submitted, 1);
+}
+
+static void label_that_cannot_be_kept(void **state)
+{
+	struct fake_file *f = new_file();
+	struct engine_counters n;
+
+	(void)state;
+	start();
+	fx.fail = 'b';
+	writer_of(f);
+	writer_of(NULL);
+	engine_counters(fx.e, &n);
+	assert_int_equal(n.errors, 2);
+	assert_int_equal(n.relabelled, 2);
+	assert_int_equal(n.late, 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(audited_before_it_is_answered),
+		TEST(only_audited),
+		TEST(data_that_is_no_file),
+		TEST(label_follows_the_last_writer),
+		TEST(label_that_cannot_be_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
