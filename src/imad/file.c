@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <imad/file.h>
+#include <imad/label.h>
 #include <imad/util.h>
 
 #define READ_SIZE (256u << 10) /* fits the second-level cache, so that hashing reads warm bytes */
@@ -135,15 +136,10 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 
 int file_set_hash_label(int fd, const struct digest *digest)
 {
-	uint8_t label[2 + DIGEST_MAX], old[sizeof(label) + 1];
-	size_t n = 0;
+	uint8_t label[LABEL_HASH_MAX], old[sizeof(label) + 1];
+	size_t n = label_encode_hash(digest, label);
 	ssize_t had;
 
-	if (digest->algo > ALGO_SHA1)
-		label[n++] = XATTR_DIGEST_NG;
-	label[n++] = digest->algo > ALGO_SHA1 ? digest->algo : XATTR_DIGEST;
-	memcpy(label + n, digest->bytes, digest->size);
-	n += digest->size;
 	had = fgetxattr(fd, "security.ima", old, sizeof(old));
 	if (had < 0 && errno == ERANGE) /* longer than any hash */
 		return 0;
