@@ -137,6 +137,13 @@ static __always_inline __u32 load_func(__u32 id)
 	}
 }
 
+static __always_inline const char *name_of_load(__u32 func)
+{
+	if (func == IMAD_MODULE_CHECK)
+		return "init_module";
+	return func == IMAD_FIRMWARE_CHECK ? "firmware" : "kexec_load";
+}
+
 /* Content from memory, of which nobody can say what file it was: init_module, kexec_load, firmware from user space. */
 SEC("?lsm/kernel_load_data")
 int BPF_PROG(imad_kernel_load_data, int id, bool contents)
@@ -146,11 +153,16 @@ int BPF_PROG(imad_kernel_load_data, int id, bool contents)
 
 	if (!control.active || !func)
 		return 0;
+	if (control.load_denied & (1u << func)) {
+		count(failures);
+		count(denials);
+		emit_data(func, 0, name_of_load(func), NULL, 0);
+		return -EACCES;
+	}
 	fill_ids(&w.facts, bpf_get_current_task_btf()->cred, control.conds);
 	slots = match(&w, func, IMAD_MAY_READ, 0) & IMAD_SLOTS_MEASURE;
 	if (slots)
-		emit_data(func, slots, func == IMAD_MODULE_CHECK ? "init_module" :
-				       func == IMAD_FIRMWARE_CHECK ? "firmware" : "kexec_load", NULL, 0);
+		emit_data(func, slots, name_of_load(func), NULL, 0);
 	return 0;
 }
 

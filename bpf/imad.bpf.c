@@ -32,6 +32,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "facts.h"
 #include "event.h"
 #include "want.h"
+#include "appraise.h"
 #include "data.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
@@ -136,6 +137,23 @@ static __always_inline void expect_creds(struct walk *w, __u32 *slots, __u32 *ma
 		*slots |= wanted;
 }
 
+/*
+ * Who has the file open may hand it to the kernel, which reads it when the gate may no
+ * longer hold it: what appraisal would need to know then is found out before.
+ */
+static __noinline __u32 expect_kernel(struct walk *w, __u32 done)
+{
+	__u32 slots = 0;
+
+	if (!w || !(control.classes & IMAD_APPRAISE) || (done & IMAD_SLOT_APPRAISE))
+		return 0;
+	slots |= match(w, IMAD_MODULE_CHECK, IMAD_MAY_READ, done);
+	slots |= match(w, IMAD_FIRMWARE_CHECK, IMAD_MAY_READ, done);
+	slots |= match(w, IMAD_KEXEC_KERNEL_CHECK, IMAD_MAY_READ, done);
+	slots |= match(w, IMAD_KEXEC_INITRAMFS_CHECK, IMAD_MAY_READ, done);
+	return slots & IMAD_SLOT_APPRAISE;
+}
+
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
 static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u32 mask, __u32 done)
 {
@@ -166,6 +184,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		w.silent = true;
 		maybe |= match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done | slots | maybe);
 		maybe |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots | maybe);
+		maybe |= expect_kernel(&w, done | slots | maybe);
 	}
 	if (slots || maybe)
 		want(file, inode, v, func, slots, maybe);
@@ -249,6 +268,7 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 	struct imad_verdict *v;
 	struct walk w = {};
 	__u8 one = 1;
+	int r;
 
 	if (!control.active)
 		return 0;
@@ -256,18 +276,21 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (all_done(done) || is_skipped(inode))
+	if (is_settled(inode, v, done) || is_skipped(inode))
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
 	func = slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK;
+	r = judge(&w, file, inode, v, done, IMAD_BPRM_CHECK);
 	if (!control.creds_final) {
 		fill_ids(&w.facts, bprm->cred, control.conds);
 		slots |= match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | slots);
+		if (r == 0)
+			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK);
 	}
 	if (slots)
 		use(file, inode, v, func, slots);
-	return 0;
+	return r;
 }
 
 /* Since 6.19 (in the kernel's IMA) the new ids are final, and asked of the program alone. */
@@ -278,19 +301,21 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 	struct imad_verdict *v;
 	struct walk w = {};
 	__u32 slots, done;
+	int r;
 
 	if (!control.active || !(control.funcs & (1u << IMAD_CREDS_CHECK)))
 		return 0;
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (all_done(done) || is_skipped(inode))
+	if (is_settled(inode, v, done) || is_skipped(inode))
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	fill_ids(&w.facts, bprm->cred, control.conds);
 	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
+	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK);
 	if (slots)
 		use(file, inode, v, IMAD_CREDS_CHECK, slots);
-	return 0;
+	return r;
 }
 
 SEC("lsm/bprm_committed_creds")
@@ -310,6 +335,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	struct inode *inode;
 	__u32 slots = 0, done, func;
 	struct imad_gen *g;
+	int r = 0;
 
 	if (!file || !control.active || is_daemon(bpf_get_current_pid_tgid()))
 		return 0;
@@ -324,17 +350,21 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	}
 	v = verdict_find(inode);
 	done = done_slots(g, v, writers_of(inode));
-	if (all_done(done) || is_skipped(inode))
+	if (is_settled(inode, v, done) || is_skipped(inode))
 		return 0;
 	if (prot & PROT_EXEC) {
 		fill_facts(&w.facts, inode, control.conds);
-		if (reqprot & PROT_EXEC)
+		if (reqprot & PROT_EXEC) {
 			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
+			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK_REQPROT);
+		}
 		func = slots ? IMAD_MMAP_CHECK_REQPROT : IMAD_MMAP_CHECK;
 		slots |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots);
+		if (r == 0)
+			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK);
 		if (slots)
 			use(file, inode, v, func, slots);
-		return 0;
+		return r;
 	}
 	/* Content mapped before it was ever read: what the open wanted was not held yet. */
 	if (g && control.hold == IMAD_HOLD_ACCESS && imad_pending(g->want, v))
@@ -373,7 +403,7 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	inode = file->f_inode;
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (all_done(done) && read_id != READING_KEXEC_IMAGE)
+	if (is_settled(inode, v, done) && read_id != READING_KEXEC_IMAGE)
 		return 0;
 	func = read_func(read_id);
 	fill_facts(&w.facts, inode, control.conds);
@@ -387,6 +417,32 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	else
 		use(file, inode, v, func, slots);
 	return 0;
+}
+
+/* The content is in the kernel, and not used yet. */
+SEC("?lsm/kernel_post_read_file")
+int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t size, int read_id)
+{
+	struct walk w = { .silent = true };
+	struct imad_verdict *v;
+	struct inode *inode;
+	__u32 func, done, slots;
+	int r;
+
+	if (!file || !control.active || !(control.classes & IMAD_APPRAISE))
+		return 0;
+	inode = file->f_inode;
+	v = verdict_find(inode);
+	done = done_slots(gen_find(inode), v, writers_of(inode));
+	if (is_settled(inode, v, done))
+		return 0;
+	func = read_func(read_id);
+	fill_facts(&w.facts, inode, control.conds);
+	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
+	r = judge(&w, file, inode, v, done, func);
+	if (slots) /* not held: the next try will know */
+		want_late(file, inode, v, func, slots);
+	return r;
 }
 
 static __always_inline void size_changes(struct dentry *dentry, struct iattr *attr)

@@ -12,6 +12,7 @@
 
 typedef __u16 umode_t;
 typedef __u32 fmode_t;
+typedef long long loff_t;
 
 /* Values that BTF does not carry. */
 #define S_IFMT 00170000
@@ -31,7 +32,10 @@ typedef __u32 fmode_t;
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define CAP_SETGID 6
 #define CAP_SETUID 7
+#define EACCES 13
+#define EPERM 1
 #define EINVAL 22
+#define VM_EXEC 0x4
 #define MAX_ERRNO 4095
 
 /* enum kernel_read_file_id (include/linux/kernel_read_file.h) */
@@ -154,6 +158,11 @@ struct key_type {
 struct key {
 	struct key_type *type;
 	char *description;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
 };
 
 struct iattr {

@@ -136,6 +136,22 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
 }
 
+/* A use that was not held and cannot be hashed here. */
+static __always_inline void want_late(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 func,
+				      __u32 slots)
+{
+	struct imad_gen *g = gen_make(inode);
+	__u64 gen = 0;
+
+	if (g) {
+		gen = gen_for_want(g, v, inode);
+		add_want(&g->want, gen, slots, v);
+		note_user(g, file, inode, func);
+	}
+	count(late);
+	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
+}
+
 /*
  * A use after the gate: what is wanted and not done by now was not held. The kernel
  * hashes the file here and now where it can and hashes as the list does; the record

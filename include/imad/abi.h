@@ -82,6 +82,7 @@ enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 #define IMAD_SLOTS_MAX 24 /* measure slots: the lowest bits of a slot word */
 #define IMAD_SLOTS_MEASURE ((1u << IMAD_SLOTS_MAX) - 1)
 #define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode: a record for the audit system */
+#define IMAD_SLOT_APPRAISE (1u << 26) /* what there is to find of the label has been found */
 #define IMAD_SLOT_HASH (1u << 25)  /* and from then on: the label follows the content; see IMAD_GEN_UPDATE */
 #define IMAD_SKIP_MAX 32
 #define IMAD_NAME_MAX 256 /* NAME_MAX and NUL */
@@ -181,7 +182,7 @@ struct imad_verdict {
 	__u32 epoch; /* of @flags: a new policy voids all ignore marks */
 	__u32 done;  /* slots whose record is in the list and extended */
 	__u32 flags; /* IMAD_VERDICT_* */
-	__u32 pad;
+	__u32 found; /* IMAD_FOUND(), appraise.h; valid with IMAD_SLOT_APPRAISE in @done */
 };
 #define IMAD_VERDICT_IGNORED 0x1     /* an ignore mark may be set: the gate need not hold this inode */
 #define IMAD_VERDICT_PROVISIONAL 0x2 /* measured while somebody could write: void with the last writer */
@@ -231,9 +232,15 @@ struct imad_control {
 	__u32 post_open; /* the kernel has the hook file_post_open */
 	__u32 creds_final; /* CREDS_CHECK is of the file that becomes the program, not of each of the exec chain */
 	__s32 hash;	 /* enum hash_algo in which the list wants digests */
+	__u32 appraise;	 /* enum imad_appraise */
+	__u32 setxattr_algos; /* hash algorithms that labels may have: a bit each; 0: any */
+	__u32 strict;	 /* what passes with the next two passes with every appraise rule */
+	__u32 strict_opts, strict_algos;
+	__u32 load_denied; /* POLICY_FUNC_BIT()s of what the kernel must not take from memory */
 	__u32 n_skip;	 /* used of @skip */
 	__u64 skip[IMAD_SKIP_MAX]; /* superblock magics on which no rule can measure anything */
 };
+enum imad_appraise { IMAD_APPRAISE_OFF, IMAD_APPRAISE_LOG, IMAD_APPRAISE_ENFORCE };
 enum imad_hold { IMAD_HOLD_OPEN, IMAD_HOLD_ACCESS };
 
 /* Ring buffer events: what the gate could not hold, and what the daemon must hear of. */
@@ -243,6 +250,7 @@ enum imad_event_type {
 	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
 	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
 	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content */
+	IMAD_EVENT_FAILED, /* a use whose appraisal failed; @slots is its enum imad_cause */
 	IMAD_EVENT_DATA,   /* what is measured and is no file: struct imad_data_event */
 };
 
@@ -298,7 +306,9 @@ struct imad_name_key {
 	X(invalidations, "generations moved by a writer or truncate")           \
 	X(events, "ring buffer records submitted")                              \
 	X(lost, "ring buffer records that found no room")                       \
-	X(kernel_hashes, "files hashed in the kernel by bpf_ima_file_hash")
+	X(kernel_hashes, "files hashed in the kernel by bpf_ima_file_hash")     \
+	X(failures, "uses whose appraisal failed")                              \
+	X(denials, "uses that were denied for that")
 
 #define IMAD_COUNTER_FIELD(name, text) __u64 name;
 struct imad_counters {

@@ -35,6 +35,18 @@ void audit_subject(uint32_t pid, uint32_t uid, struct audit_subject *ret);
 /* Append the body of an INTEGRITY_RULE record: the audit action of a rule. Errors stay in @out. */
 void audit_rule_body(const struct audit_subject *s, const char *file, const struct digest *digest, struct buf *out);
 
+/* A use whose appraisal failed. */
+struct audit_failure {
+	const char *op, *cause; /* static words of the kernel's: "appraise_data", "invalid-hash" */
+	const char *name;	/* path */
+	const char *dev;	/* name of the filesystem's device */
+	uint64_t ino;
+	uint32_t pid, uid;
+};
+
+/* Append the body of an INTEGRITY_DATA record. Errors stay in @out. */
+void audit_failure_body(const struct audit_subject *s, const struct audit_failure *f, struct buf *out);
+
 /* Start and stop the thread that sends. Stopping sends what waits. 0 or negative errno. */
 int audit_start(void);
 void audit_stop(void);

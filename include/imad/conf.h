@@ -32,6 +32,8 @@ struct conf {
 	char template[CONF_VALUE_MAX + 1]; /* default ima-ng */
 	char rundir[CONF_VALUE_MAX + 1];   /* default /run/imad */
 	char tpm_tcti[CONF_VALUE_MAX + 1]; /* tpm.tcti; default device:/dev/tpmrm0; "none": no TPM */
+	char keys_dir[CONF_VALUE_MAX + 1]; /* keys.dir; default /etc/keys/ima */
+	char keys_ca[CONF_VALUE_MAX + 1];  /* keys.ca; "": certificates need no CA */
 	unsigned int pcr;		   /* default 10; 0..23 */
 	enum conf_appraise appraise;	   /* default off */
 	enum conf_hold gate_hold;	   /* gate.hold */

@@ -19,10 +19,14 @@ struct hold;
 /* What was found in one file; buffers belong to the engine. */
 struct engine_content {
 	struct digest digest, digest_sha1;
+	uint32_t found; /* IMAD_FOUND() of the label, if ENGINE_LABEL was asked for */
 	char *name;    /* ENGINE_NAME_MAX bytes */
 	uint8_t *sig;  /* ENGINE_SIG_MAX bytes */
 	size_t sig_len;
 };
+#define ENGINE_DIGEST 1 /* the digest, for a record */
+#define ENGINE_SHA1 2	/* the SHA-1 digest, too */
+#define ENGINE_LABEL 4	/* what there is to find of its label */
 #define ENGINE_NAME_MAX (4096 + 16)
 #define ENGINE_SIG_MAX 65536
 
@@ -35,8 +39,8 @@ struct engine_ops {
 	void (*regard)(void *arg, int fd);
 	void (*regard_all)(void *arg); /* every inode is gated again */
 	int (*install)(void *arg, const struct policy *p); /* all or nothing: 0 or negative errno */
-	/* Name, label and digests of the file behind @fd. @digest: known already, NULL if not. */
-	int (*collect)(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
+	/* Name, label and digests of the file behind @fd, as far as @needs say. @digest: known already, NULL if not. */
+	int (*collect)(void *arg, void *scratch, int fd, unsigned int needs, const struct digest *digest,
 		       struct engine_content *ret);
 	/* Digest and SHA-1 digest of what is no file; the name is there already. */
 	int (*collect_data)(void *arg, const void *data, size_t n, struct engine_content *ret);

@@ -24,6 +24,9 @@ int hooks_new(struct hooks **ret);
 void hooks_free(struct hooks *h); /* detaches */
 void hooks_freep(struct hooks **h);
 
+/* What becomes of a use whose appraisal fails; before the first policy. Off: appraise rules mean nothing. */
+void hooks_set_appraise(struct hooks *h, enum imad_appraise mode);
+
 /* Install @p's rules in the idle half of the table and switch to it; voids every verdict. 0 or -errno. */
 int hooks_set_policy(struct hooks *h, const struct policy *p);
 /* How often each of the first @n rules of the policy installed last decided a use that was not known yet. */

@@ -182,6 +182,8 @@ static __always_inline __u32 imad_wanted(const struct imad_decision *d, __u32 do
 		slots |= IMAD_SLOT_AUDIT & ~done;
 	if (d->action & IMAD_HASH)
 		slots |= IMAD_SLOT_HASH & ~done;
+	if (d->action & IMAD_APPRAISE)
+		slots |= IMAD_SLOT_APPRAISE & ~done;
 	return slots;
 }
 

@@ -162,6 +162,20 @@ void audit_rule_body(const struct audit_subject *s, const char *file, const stru
 		buf_add_str(out, "exe=(null)");
 }
 
+void audit_failure_body(const struct audit_subject *s, const struct audit_failure *f, struct buf *out)
+{
+	buf_addf(out, "pid=%u uid=%u auid=%u ses=%u op=%s cause=%s ", s->pid, s->uid, s->auid, s->ses, f->op, f->cause);
+	add_untrusted(out, "comm", s->comm);
+	buf_add_str(out, " ");
+	add_untrusted(out, "name", f->name);
+	if (f->ino) {
+		buf_add_str(out, " ");
+		add_untrusted(out, "dev", f->dev);
+		buf_addf(out, " ino=%llu", (unsigned long long)f->ino);
+	}
+	buf_add_str(out, " res=0 errno=0");
+}
+
 static struct record *take_record(void)
 {
 	struct record *r;

@@ -18,8 +18,11 @@
 
 uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe)
 {
-	*maybe = imad_pending(g->maybe, v) != 0;
-	return imad_pending(g->want, v);
+	uint32_t later = imad_pending(g->maybe, v);
+
+	/* A label is looked at whatever the file is: who asks the kernel to read it cannot be held any more. */
+	*maybe = (later & ~IMAD_SLOT_APPRAISE) != 0;
+	return imad_pending(g->want, v) | (later & IMAD_SLOT_APPRAISE);
 }
 
 static void settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive)
@@ -119,11 +122,11 @@ static void choose_held(struct job *j)
 
 	j->slots = engine_pending(&j->gen, &j->verdict, &maybe);
 	j->func = j->gen.func;
+	if (!imad_pending(want, &j->verdict))
+		want = j->gen.maybe;
 	if (maybe && e->ops.is_elf(e->ops.arg, j->fd, true) > 0) {
-		if (!j->slots) {
-			want = j->gen.maybe;
+		if (!(j->slots & ~IMAD_SLOT_APPRAISE))
 			j->func = IMAD_MMAP_CHECK;
-		}
 		j->slots |= imad_pending(j->gen.maybe, &j->verdict) & ~same_pcrs(e, j->slots | done);
 	}
 	/* A generation that moved since the want: a writer came, and may still be there. */
@@ -165,8 +168,12 @@ static void round_done(struct job *j)
 		job_finish(j, false);
 		return;
 	}
-	if (j->verdict.gen == v.gen)
+	if (j->slots & IMAD_SLOT_APPRAISE)
+		v.found = j->content.found;
+	if (j->verdict.gen == v.gen) {
 		v.done |= j->verdict.done;
+		v.found = j->slots & IMAD_SLOT_APPRAISE ? v.found : j->verdict.found;
+	}
 	engine_settle(j->engine, j->fd, &j->gen, v, j->provisional);
 	end_round(j);
 }
@@ -305,6 +312,15 @@ static void keep_last_component(char *name)
 		memmove(name, slash + 1, strlen(slash));
 }
 
+static unsigned int needs_of(const struct job *j)
+{
+	unsigned int needs = 0;
+
+	if (j->slots & (IMAD_SLOTS_MEASURE | IMAD_SLOT_AUDIT))
+		needs |= ENGINE_DIGEST | (j->engine->want_sha1 ? ENGINE_SHA1 : 0);
+	return needs | (j->slots & IMAD_SLOT_APPRAISE ? ENGINE_LABEL : 0);
+}
+
 void job_run(struct job *j, void *scratch)
 {
 	struct engine *e = j->engine;
@@ -337,7 +353,7 @@ void job_run(struct job *j, void *scratch)
 	if (r == 0 && (!scratch || !make_room(j)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = e->ops.collect(e->ops.arg, scratch, j->fd, e->want_sha1,
+		r = e->ops.collect(e->ops.arg, scratch, j->fd, needs_of(j),
 				   j->is_use && j->use.gen == j->gen.gen ? j->use.digest : NULL, &j->content);
 	if (r < 0) {
 		log_errno(LOG_ERR, r, "cannot measure '%s'", j->content.name ? j->content.name : "?");

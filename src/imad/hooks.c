@@ -194,6 +194,50 @@ static int fill_half(struct hooks *h, const struct policy *p, uint32_t half)
 	return r == 0 ? fill_names(h, p, half) : r;
 }
 
+void hooks_set_appraise(struct hooks *h, enum imad_appraise mode)
+{
+	h->skel->bss->control.appraise = mode;
+}
+
+/* What every rule asks together: a label that passes with that need not be judged by the rules at each use. */
+static void set_strict(struct imad_control *c, const struct policy *p)
+{
+	uint32_t opts = 0, all_opts = 0, algos = ~0u, setxattr = 0, denied = 0;
+
+	for (unsigned int i = 0; i < p->n_rules; i++) {
+		const struct imad_rule *r = &p->rules[i];
+
+		all_opts |= r->opts; /* options spread to whatever matches the same use */
+		if (r->action != IMAD_APPRAISE)
+			continue;
+		if (r->func == IMAD_SETXATTR_CHECK && (r->conds & IMAD_COND_FUNC)) {
+			setxattr = setxattr ? setxattr : r->algos; /* the first one counts */
+			continue;
+		}
+		opts |= r->opts;
+		if (r->algos)
+			algos &= r->algos;
+		if (r->conds & IMAD_COND_FUNC)
+			denied |= 1u << r->func;
+	}
+	c->strict = 0;
+	c->strict_opts = opts | all_opts;
+	c->strict_algos = algos;
+	c->setxattr_algos = c->appraise == IMAD_APPRAISE_OFF ? 0 : setxattr;
+	c->load_denied = c->appraise == IMAD_APPRAISE_ENFORCE ? denied : 0;
+	/* What digest_type=verity passes fails without it: no label passes with all rules. */
+	c->strict = !(c->strict_opts & IMAD_OPT_VERITY);
+}
+
+static void summarize(const struct imad_control *c, const struct policy *p, struct policy_summary *ret)
+{
+	policy_summarize(p, ret);
+	if (c->appraise != IMAD_APPRAISE_OFF)
+		return;
+	ret->classes &= ~IMAD_APPRAISE;
+	ret->all_slots &= ~IMAD_SLOT_APPRAISE;
+}
+
 int hooks_set_policy(struct hooks *h, const struct policy *p)
 {
 	struct imad_control *c = &h->skel->bss->control;
@@ -201,13 +245,14 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	struct policy_summary sum;
 	int r = fill_half(h, p, half);
 
-	policy_summarize(p, &sum);
+	summarize(c, p, &sum);
 	if (r == 0)
-		r = programs_attach(h, sum.funcs);
+		r = programs_attach(h, programs_needed(&sum, p));
 	if (r < 0)
 		return r;
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
 	c->n_skip = 0;
+	c->strict = 0;
 	c->masks = ~0u;
 	c->conds |= sum.conds;
 	c->funcs |= sum.funcs;
@@ -221,7 +266,8 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->all_slots = sum.all_slots;
 	c->masks = file_masks(p);
 	set_skips(c, p);
-	programs_detach_except(h, sum.funcs);
+	set_strict(c, p);
+	programs_detach_except(h, programs_needed(&sum, p));
 	return 0;
 }
 

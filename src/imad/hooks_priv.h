@@ -25,9 +25,11 @@ struct hooks {
 
 /* Before the load: leave out what this kernel has no place for. 0 or negative errno, logged. */
 int programs_choose(struct imad_bpf *skel);
-/* Attach what @funcs (POLICY_FUNC_BIT()s) need. 0 or negative errno, logged. */
-int programs_attach(struct hooks *h, uint32_t funcs);
-/* Detach what @funcs do not need. */
-void programs_detach_except(struct hooks *h, uint32_t funcs);
+/* What a policy needs: POLICY_FUNC_BIT()s and others, as in the table of programs. */
+uint32_t programs_needed(const struct policy_summary *sum, const struct policy *p);
+/* Attach what is needed. 0 or negative errno, logged. */
+int programs_attach(struct hooks *h, uint32_t needs);
+/* Detach what is not. */
+void programs_detach_except(struct hooks *h, uint32_t needs);
 
 #endif

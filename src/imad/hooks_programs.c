@@ -20,6 +20,9 @@
 	(POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
 	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK))
 
+#define NEED_APPRAISE (1u << 31) /* a rule says appraise */
+_Static_assert(IMAD_FUNC_COUNT < 31, "needs");
+
 /* The functions behind the hooks. Where one is missing or takes other arguments the program is left out. */
 #define HOOK(name) "bpf_lsm_" #name
 
@@ -28,7 +31,7 @@ static const struct row {
 	const char *needs;    /* function of the kernel; NULL: every kernel that imad runs on has the hook */
 	unsigned int args;    /* that it must take; 0: any number */
 	const char *replaced; /* ... and not this one, which another program has; NULL: none */
-	uint32_t funcs;	      /* attached while a rule can match one of these; 0: always */
+	uint32_t needed_by;   /* attached while the policy needs one of these; 0: always */
 } rows[] = {
 #define PROGRAM(name) offsetof(struct imad_bpf, progs.name)
 	{ PROGRAM(imad_setattr2), HOOK(inode_setattr), 2, NULL, 0 },
@@ -38,6 +41,11 @@ static const struct row {
 	{ PROGRAM(imad_bprm_creds), "ima_creds_check", 0, NULL, POLICY_FUNC_BIT(CREDS_CHECK) },
 	{ PROGRAM(imad_kernel_read_file), NULL, 0, NULL, FUNCS_READ },
 	{ PROGRAM(imad_kernel_load_data), NULL, 0, NULL, FUNCS_LOAD },
+	{ PROGRAM(imad_kernel_post_read), NULL, 0, NULL, NEED_APPRAISE },
+	{ PROGRAM(imad_file_mprotect), NULL, 0, NULL, NEED_APPRAISE },
+	{ PROGRAM(imad_label_set), NULL, 0, NULL, NEED_APPRAISE },
+	{ PROGRAM(imad_label_removed), NULL, 0, NULL, NEED_APPRAISE },
+	{ PROGRAM(imad_setxattr), HOOK(inode_setxattr), 6, NULL, POLICY_FUNC_BIT(SETXATTR_CHECK) },
 	{ PROGRAM(imad_key_added), HOOK(key_post_create_or_update), 0, NULL, POLICY_FUNC_BIT(KEY_CHECK) },
 	{ PROGRAM(imad_key_added_ima), "ima_post_key_create_or_update", 0, HOOK(key_post_create_or_update),
 	  POLICY_FUNC_BIT(KEY_CHECK) },
@@ -80,7 +88,7 @@ int programs_choose(struct imad_bpf *skel)
 		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
 	for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++) {
 		bpf_program__set_autoload(program_of(skel, row), fits(btf, row));
-		bpf_program__set_autoattach(program_of(skel, row), !row->funcs);
+		bpf_program__set_autoattach(program_of(skel, row), !row->needed_by);
 	}
 	btf__free(btf);
 	if (!bpf_program__autoload(skel->progs.imad_setattr2) && !bpf_program__autoload(skel->progs.imad_setattr3))
@@ -88,31 +96,41 @@ int programs_choose(struct imad_bpf *skel)
 	return 0;
 }
 
-/* The first of @funcs for which no program could be loaded, NULL if there is none. */
-static const char *unseen_func(const struct hooks *h, uint32_t funcs)
+/* The first func of @needs for which no program could be loaded, NULL if there is none. */
+static const char *unseen_func(const struct hooks *h, uint32_t needs)
 {
 	uint32_t optional = 0, seen = 0;
 
 	for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++) {
-		optional |= row->funcs;
+		optional |= row->needed_by;
 		if (bpf_program__autoload(program_of(h->skel, row)))
-			seen |= row->funcs;
+			seen |= row->needed_by;
 	}
 	optional &= ~POLICY_FUNC_BIT(CREDS_CHECK); /* bprm_check_security sees it as well */
-	optional &= funcs & ~seen;
+	optional &= needs & ~seen & ~NEED_APPRAISE;
 	return optional ? policy_func_name((unsigned int)__builtin_ctz(optional)) : NULL;
 }
 
-int programs_attach(struct hooks *h, uint32_t funcs)
+uint32_t programs_needed(const struct policy_summary *sum, const struct policy *p)
 {
-	const char *unseen = unseen_func(h, funcs);
+	uint32_t needs = sum->funcs | (sum->classes & IMAD_APPRAISE ? NEED_APPRAISE : 0);
+
+	for (unsigned int i = 0; i < p->n_rules; i++)
+		if ((p->rules[i].conds & IMAD_COND_FUNC) && p->rules[i].func == IMAD_SETXATTR_CHECK)
+			needs |= POLICY_FUNC_BIT(SETXATTR_CHECK);
+	return needs;
+}
+
+int programs_attach(struct hooks *h, uint32_t needs)
+{
+	const char *unseen = unseen_func(h, needs);
 
 	if (unseen)
 		log_msg(LOG_WARNING, "this kernel has no hook for func=%s: rules match nothing there", unseen);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct bpf_program *p = program_of(h->skel, &rows[i]);
 
-		if (!(funcs & rows[i].funcs) || h->links[i] || !bpf_program__autoload(p))
+		if (!(needs & rows[i].needed_by) || h->links[i] || !bpf_program__autoload(p))
 			continue;
 		h->links[i] = bpf_program__attach(p);
 		if (!h->links[i])
@@ -121,10 +139,10 @@ int programs_attach(struct hooks *h, uint32_t funcs)
 	return 0;
 }
 
-void programs_detach_except(struct hooks *h, uint32_t funcs)
+void programs_detach_except(struct hooks *h, uint32_t needs)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (funcs & rows[i].funcs)
+		if (needs & rows[i].needed_by)
 			continue;
 		bpf_link__destroy(h->links[i]);
 		h->links[i] = NULL;
@@ -140,7 +158,7 @@ void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool at
 		bool attached = bpf_program__fd(p) >= 0;
 
 		for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
-			if (rows[i].funcs && program_of(h->skel, &rows[i]) == p)
+			if (rows[i].needed_by && program_of(h->skel, &rows[i]) == p)
 				attached = h->links[i] != NULL;
 		if (bpf_program__autoload(p))
 			fn(arg, hook ? hook + 1 : section, attached);

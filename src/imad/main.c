@@ -47,6 +47,7 @@ static const struct {
 	{ "hash", "hash", "ALGO         sha1, sha256, sha384 or sha512" },
 	{ "template", "template", "NAME     ima-ng, ima-sig or ima" },
 	{ "pcr", "pcr", "N             the PCR to extend" },
+	{ "appraise", "appraise", "MODE     off, log or enforce: what becomes of files that do not match their label" },
 };
 
 static void usage(void)
@@ -177,8 +178,8 @@ static int configure(struct daemon *d, const struct options *o)
 		return log_errno(LOG_ERR, -EINVAL, "unknown hash algorithm '%s'", d->conf.hash);
 	if (!d->template)
 		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
-	if (d->conf.appraise != CONF_APPRAISE_OFF)
-		return log_errno(LOG_ERR, -EOPNOTSUPP, "appraise: this version measures only; remove appraise or set it off");
+	if (d->conf.appraise == CONF_APPRAISE_FIX)
+		return log_errno(LOG_ERR, -EOPNOTSUPP, "appraise = fix: this version writes no labels; off, log or enforce");
 	return daemon_first_policy(d, o->check);
 }
 
@@ -258,8 +259,15 @@ static int make_parts(struct daemon *d)
 	gate_ops.arg = mounts_ops.arg = d;
 	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
+	r = daemon_load_keys(d);
+	if (r < 0)
+		return r;
 	r = hooks_new(&d->hooks);
 	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
+	if (r == 0)
+		hooks_set_appraise(d->hooks, d->conf.appraise == CONF_APPRAISE_ENFORCE ? IMAD_APPRAISE_ENFORCE :
+					     d->conf.appraise == CONF_APPRAISE_LOG     ? IMAD_APPRAISE_LOG :
+											 IMAD_APPRAISE_OFF);
 	if (r == 0)
 		r = gate_new(d->hold, &gate_ops, &d->gate);
 	if (r == 0)
@@ -304,6 +312,7 @@ static void stop(struct daemon *d)
 	gate_free(d->gate);
 	mounts_free(d->mounts);
 	hooks_free(d->hooks);
+	keyring_free(d->keys);
 	sd_event_source_unref(d->confirm_timer);
 	sd_event_unref(d->event);
 	ruleset_freep(&d->rules);

@@ -10,10 +10,13 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include <imad/audit.h>
 #include <imad/conf.h>
 #include <imad/engine.h>
 #include <imad/gate.h>
 #include <imad/hooks.h>
+#include <imad/keyring.h>
+#include <imad/match.h>
 #include <imad/mounts.h>
 #include <imad/policy.h>
 #include <imad/sequencer.h>
@@ -52,6 +55,7 @@ struct daemon {
 	double started_after_boot; /* seconds */
 	unsigned int processes_before; /* that ran when the hooks came up */
 
+	struct keyring *keys; /* trusted; not added to once the threads run */
 	struct hooks *hooks;
 	struct gate *gate;
 	struct sequencer *sequencer;
@@ -75,8 +79,17 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 void ruleset_freep(struct ruleset **r);
 /* A template that imad can fill in for a file, by name or format; NULL if there is none. */
 const struct template *daemon_find_template(const char *name, size_t len);
-/* The measure slots that the rules give for these facts. */
+/* What the active rules say of these facts, and the slots that they ask for. */
+struct imad_decision daemon_decide(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
 uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
+
+/* main_keys.c: read the trusted keys. 0 or negative errno, logged; a certificate that is none is only logged. */
+int daemon_load_keys(struct daemon *d);
+
+/* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; op and cause are filled in. */
+void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsigned int cause);
+/* A policy file, as the active rules for POLICY_CHECK say. 0, or -EACCES with *@why. */
+int daemon_appraise_policy_file(struct daemon *d, int fd, const char *path, struct refusal *why);
 
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
 extern const struct engine_ops daemon_engine_ops;
@@ -89,7 +102,9 @@ void daemon_stop_late(struct daemon *d);
 /* Call @fn when all that was used before is in the list. 0 or -ENOMEM. */
 int daemon_sync(struct daemon *d, void (*fn)(void *arg), void *arg);
 
-/* main_start.c: measure what runs, is mapped or open already. */
+/* main_start.c: the facts of a file of which this process has a descriptor, used by itself. 0 or negative errno. */
+int daemon_own_facts(struct daemon *d, int fd, struct imad_facts *ret);
+/* ... measure what runs, is mapped or open already. */
 void daemon_measure_running(struct daemon *d);
 /* ... and the files of a policy, each of which is closed then. */
 void daemon_measure_policy(struct daemon *d, struct ruleset *r);

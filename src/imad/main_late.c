@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <imad/appraise.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -89,6 +90,16 @@ static int open_event_file(struct daemon *d, const struct imad_event *e, const c
 	return fd;
 }
 
+static void on_failure(struct daemon *d, const struct imad_event *e, const char *name)
+{
+	struct audit_failure f = { .name = name, .dev = "", .ino = e->ino, .pid = e->tgid, .uid = e->uid };
+	char dev[64];
+
+	snprintf(dev, sizeof(dev), "%u:%u", e->dev >> 20, e->dev & 0xfffff);
+	f.dev = dev;
+	daemon_tell_failure(d, &f, e->slots);
+}
+
 static void on_event(void *arg, const struct imad_event *e)
 {
 	struct daemon *d = arg;
@@ -100,6 +111,10 @@ static void on_event(void *arg, const struct imad_event *e)
 	char name[IMAD_EVENT_PATH_MAX];
 
 	event_name(e, name);
+	if (e->type == IMAD_EVENT_FAILED) {
+		on_failure(d, e, name);
+		return;
+	}
 	use.writer = e->type == IMAD_EVENT_WRITER;
 	if (e->type != IMAD_EVENT_LATE && !use.writer) {
 		(void)engine_violation(d->engine, name, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers",
@@ -124,6 +139,12 @@ static void on_data(void *arg, const struct imad_data_event *e)
 		.name = e->name, .data_len = e->len,
 	};
 
+	if (!e->slots) { /* refused, not measured */
+		struct audit_failure f = { .name = e->name, .pid = e->tgid, .uid = e->uid };
+
+		daemon_tell_failure(d, &f, IMAD_CAUSE_NO_FILE);
+		return;
+	}
 	if (e->len == 0 || e->len > IMAD_DATA_MAX) {
 		use.kind = MEASURE_VIOLATION;
 		use.slots = 0;

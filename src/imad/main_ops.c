@@ -10,6 +10,7 @@
 #include <imad/audit.h>
 #include <imad/digest.h>
 #include <imad/file.h>
+#include <imad/finder.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -77,22 +78,29 @@ static int op_install(void *arg, const struct policy *p)
 	return hooks_set_policy(((struct daemon *)arg)->hooks, p);
 }
 
-static int op_collect(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
+static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, const struct digest *digest,
 		      struct engine_content *ret)
 {
 	struct daemon *d = arg;
 	const struct algo *algos[2] = { d->hash, NULL };
+	cleanup(finder_done) struct finder label = { 0 };
 	struct digest digests[2];
 	unsigned int n = 1;
 	int r;
 
 	_Static_assert(ENGINE_NAME_MAX >= FILE_NAME_MAX && ENGINE_SIG_MAX >= FILE_LABEL_MAX, "buffers");
 	r = name_of(d, fd, ret->name);
+	if (r == 0 && (needs & ENGINE_LABEL))
+		r = finder_read(fd, &label);
 	if (r < 0)
 		return r;
 	ret->sig_len = file_label(fd, ret->sig, &algos[0]);
-	if (want_sha1 && algos[0]->id != ALGO_SHA1)
+	if ((needs & ENGINE_SHA1) && algos[0]->id != ALGO_SHA1)
 		algos[n++] = algo_by_id(ALGO_SHA1);
+	if (!(needs & ENGINE_DIGEST) && !finder_needs_digest(&label)) {
+		ret->found = finder_found(d->keys, fd, &label, NULL);
+		return 0;
+	}
 	if (digest && n == 1 && digest->algo == algos[0]->id) {
 		ret->digest = *digest;
 	} else {
@@ -101,8 +109,10 @@ static int op_collect(void *arg, void *scratch, int fd, bool want_sha1, const st
 			return r;
 		ret->digest = digests[0];
 	}
-	if (want_sha1)
+	if (needs & ENGINE_SHA1)
 		ret->digest_sha1 = n == 2 ? digests[1] : ret->digest;
+	if (needs & ENGINE_LABEL)
+		ret->found = finder_found(d->keys, fd, &label, &ret->digest);
 	return 0;
 }
 

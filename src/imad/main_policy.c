@@ -16,6 +16,13 @@
 
 #define SEPARATORS " |"
 
+/* What is asked after the gate has let a file through, so that a denial is final. */
+#define FUNCS_APPRAISED                                                                            \
+	(POLICY_FUNC_BIT(MMAP_CHECK) | POLICY_FUNC_BIT(MMAP_CHECK_REQPROT) | POLICY_FUNC_BIT(BPRM_CHECK) | \
+	 POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) |  \
+	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) |                    \
+	 POLICY_FUNC_BIT(POLICY_CHECK) | POLICY_FUNC_BIT(SETXATTR_CHECK))
+
 const struct template *daemon_find_template(const char *name, size_t len)
 {
 	const struct template *t = template_find(name, len);
@@ -95,7 +102,7 @@ static int parse_text(struct ruleset *set, const char *where, const char *text, 
 }
 
 /* Opened once: what is parsed here is what is measured later, whatever takes its name meanwhile. */
-static int load_file(struct ruleset *set, const char *path, struct refusal *why)
+static int load_file(struct daemon *d, struct ruleset *set, const char *path, struct refusal *why)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	cleanup_free char *text = NULL;
@@ -105,6 +112,9 @@ static int load_file(struct ruleset *set, const char *path, struct refusal *why)
 	if (n < 0)
 		return refuse(why, n, "cannot read policy file '%s': %s", path, strerror(-n));
 	r = parse_text(set, path, text, n, why);
+	if (r < 0)
+		return r;
+	r = daemon_appraise_policy_file(d, fd, path, why);
 	if (r < 0)
 		return r;
 	if (set->n_files == POLICY_FILES_MAX)
@@ -153,9 +163,11 @@ static int check_rules(const struct policy *p, struct refusal *why)
 	for (unsigned int i = 0; i < p->n_rules && !cannot; i++) {
 		const struct imad_rule *r = &p->rules[i];
 
-		if (r->action & (IMAD_APPRAISE | IMAD_DONT_APPRAISE))
-			cannot = "does not appraise";
-		else if (r->opts)
+		if (r->action == IMAD_APPRAISE && !((r->conds & IMAD_COND_FUNC) && (FUNCS_APPRAISED & 1u << r->func)))
+			cannot = "does not appraise opens of files";
+		else if (r->opts & (IMAD_OPT_MODSIG | IMAD_OPT_DIRECTIO))
+			cannot = "knows no appended signatures and no direct I/O";
+		else if ((r->opts & IMAD_OPT_VERITY) && r->action == IMAD_MEASURE)
 			cannot = "measures the content as it is";
 		else if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))
 			cannot = "does not fill this template";
@@ -184,7 +196,7 @@ static int check_names(const char *names, struct refusal *why)
 }
 
 /* Built-in policies in their order, then the files in the order in which they are named. */
-static int compile(struct ruleset *set, const char *names, struct refusal *why)
+static int compile(struct daemon *d, struct ruleset *set, const char *names, struct refusal *why)
 {
 	char copy[CONF_VALUE_MAX + 1], *save = NULL;
 	int r = check_names(names, why);
@@ -194,7 +206,7 @@ static int compile(struct ruleset *set, const char *names, struct refusal *why)
 			r = parse_text(set, b->name, b->text, strlen(b->text), why);
 	snprintf(copy, sizeof(copy), "%s", names);
 	for (char *name = strtok_r(copy, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
-		r = name[0] == '/' ? load_file(set, name, why) : 0;
+		r = name[0] == '/' ? load_file(d, set, name, why) : 0;
 	return r;
 }
 
@@ -224,7 +236,7 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 	if (r < 0)
 		return refuse(why, r, "too many policies loaded one on the other");
 	inactive = set->policy.n_inactive;
-	r = compile(set, names, why);
+	r = compile(d, set, names, why);
 	if (r == 0)
 		r = check_rules(&set->policy, why);
 	if (r < 0)
@@ -240,14 +252,21 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 	return 0;
 }
 
-uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask)
+struct imad_decision daemon_decide(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask)
 {
-	struct imad_decision decision = { .open = ~0u };
+	struct imad_decision decision = { .open = d->conf.appraise == CONF_APPRAISE_OFF ? ~(uint32_t)IMAD_APPRAISE : ~0u };
 
 	f->func = func;
 	f->mask = mask;
 	for (unsigned int i = 0; i < d->rules->policy.n_rules; i++)
 		if (imad_decide(&decision, &d->rules->policy.rules[i], f))
 			break;
+	return decision;
+}
+
+uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask)
+{
+	struct imad_decision decision = daemon_decide(d, f, func, mask);
+
 	return imad_wanted(&decision, 0);
 }

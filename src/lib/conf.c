@@ -48,6 +48,12 @@ static const char *parse_directory(void *field, const char *value)
 	return *value && *value != '/' ? "must be an absolute path" : parse_text(field, value);
 }
 
+static const char *parse_optional_path(void *field, const char *value)
+{
+	*(char *)field = '\0';
+	return *value ? parse_directory(field, value) : NULL;
+}
+
 /* Which built-in names exist is the policy room's business; here only: no relative file names. */
 static const char *parse_policy(void *field, const char *value)
 {
@@ -203,6 +209,8 @@ static const struct conf_key {
 	    "longest time that a use is held, 100ms to 60s"),
 	KEY("gate.on_timeout", parse_on_timeout, gate_on_timeout, "answer after the deadline: allow or deny"),
 	KEY("gate.workers", parse_workers, gate_workers, "hashing threads; 0: one a CPU"),
+	KEY("keys.dir", parse_directory, keys_dir, "directory of the certificates whose signatures are trusted"),
+	KEY("keys.ca", parse_optional_path, keys_ca, "file of the certificates that must have signed those"),
 	KEY("tpm.tcti", parse_text, tpm_tcti, "TCTI of the TPM; none: no TPM"),
 #undef KEY
 };
@@ -235,6 +243,7 @@ void conf_defaults(struct conf *c)
 	*c = (struct conf){
 		.hash = "sha256",
 		.template = "ima-ng",
+		.keys_dir = "/etc/keys/ima",
 		.rundir = IMAD_RUNSTATEDIR,
 		.tpm_tcti = "device:/dev/tpmrm0",
 		.pcr = 10,

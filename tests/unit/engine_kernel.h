@@ -213,14 +213,16 @@ static int fake_install(void *arg, const struct policy *p)
 	return leave(0);
 }
 
-static int fake_collect(void *arg, void *scratch, int fd, bool want_sha1, const struct digest *digest,
+static int fake_collect(void *arg, void *scratch, int fd, unsigned int needs, const struct digest *digest,
 			struct engine_content *ret)
 {
 	bool fails = enter('c');
 	struct fake_file *f = file_of(fd);
 	uint64_t content = f->gen.gen;
 
-	(void)arg, (void)want_sha1;
+	(void)arg;
+	must(needs != 0, "collect for nothing");
+	ret->found = needs & ENGINE_LABEL ? 0x100 + (uint32_t)content : 0;
 	must(scratch != NULL, "collect without scratch");
 	f->collects++;
 	f->got_digest = digest != NULL;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What was found of a file's label, and whether that is enough for what the rules
+ * ask. The daemon finds, once a content; BPF and daemon judge, at each use and for each
+ * rule. Semantics: ima_appraise_measurement() and xattr_verify() in ima_appraise.c.
+ */
+#ifndef IMAD_APPRAISE_H
+#define IMAD_APPRAISE_H
+
+#include <imad/abi.h>
+
+/* Causes in the kernel's words; the last ones are imad's own. */
+#define IMAD_CAUSES(X)                                                                            \
+	X(PASS, "pass")                                                                           \
+	X(MISSING_HASH, "missing-hash")                                                           \
+	X(SIGNATURE_REQUIRED, "IMA-signature-required")                                           \
+	X(VERITY_REQUIRED, "verity-signature-required")                                           \
+	X(SIGV3_REQUIRED, "IMA-sigv3-required")                                                   \
+	X(INVALID_HASH, "invalid-hash")                                                           \
+	X(INVALID_SIGNATURE, "invalid-signature")                                                 \
+	X(INVALID_VERSION, "invalid-signature-version")                                           \
+	X(INVALID_VERITY, "invalid-verity-signature")                                             \
+	X(UNKNOWN_DATA, "unknown-ima-data")                                                       \
+	X(DENIED_ALGORITHM, "denied-hash-algorithm")                                              \
+	X(MPROTECT, "failed-mprotect")                                                            \
+	X(NOT_APPRAISED, "not-appraised") /* unknown yet and not to be held: the next try may pass */ \
+	X(WRITERS, "open-writers")	  /* somebody can change what is to be executed */        \
+	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */
+
+#define IMAD_CAUSE_ENUM(name, text) IMAD_CAUSE_##name,
+enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
+
+/* struct imad_verdict.found: kind of label, whether it is right, version of a signature, hash algorithm. */
+#define IMAD_LABEL_NONE 0
+#define IMAD_LABEL_HASH 1
+#define IMAD_LABEL_SIGNATURE 2
+#define IMAD_LABEL_VERITY 3
+#define IMAD_LABEL_UNKNOWN 4
+#define IMAD_FOUND_GOOD 0x10u
+#define IMAD_FOUND_VERSION_BAD 0x20u /* of a signature, that nobody knows */
+#define IMAD_FOUND(kind, version, algo) ((__u32)(kind) | (__u32)(version) << 8 | (__u32)(algo) << 16)
+#define IMAD_FOUND_KIND(found) ((found) & 0xf)
+#define IMAD_FOUND_VERSION(found) ((found) >> 8 & 0xff)
+#define IMAD_FOUND_ALGO(found) ((found) >> 16 & 0xff)
+
+static inline __attribute__((__always_inline__)) __u32 imad_judge_signature(__u32 opts, __u32 found)
+{
+	if (opts & IMAD_OPT_VERITY)
+		return IMAD_CAUSE_VERITY_REQUIRED;
+	if ((opts & IMAD_OPT_SIGV3) && IMAD_FOUND_VERSION(found) != 3)
+		return IMAD_CAUSE_SIGV3_REQUIRED;
+	if (found & IMAD_FOUND_VERSION_BAD)
+		return IMAD_CAUSE_INVALID_VERSION;
+	return found & IMAD_FOUND_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_SIGNATURE;
+}
+
+static inline __attribute__((__always_inline__)) __u32 imad_judge_verity(__u32 opts, __u32 found)
+{
+	if ((opts & IMAD_OPT_SIGNED) && !(opts & IMAD_OPT_VERITY))
+		return IMAD_CAUSE_SIGNATURE_REQUIRED;
+	if (found & IMAD_FOUND_VERSION_BAD)
+		return IMAD_CAUSE_INVALID_VERSION;
+	return found & IMAD_FOUND_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_VERITY;
+}
+
+static inline __attribute__((__always_inline__)) __u32 imad_judge_label(__u32 opts, __u32 found)
+{
+	__u32 without = opts & IMAD_OPT_VERITY ? IMAD_CAUSE_VERITY_REQUIRED :
+			opts & IMAD_OPT_SIGNED ? IMAD_CAUSE_SIGNATURE_REQUIRED : IMAD_CAUSE_PASS;
+
+	switch (IMAD_FOUND_KIND(found)) {
+	case IMAD_LABEL_NONE:
+		return without != IMAD_CAUSE_PASS ? without : IMAD_CAUSE_MISSING_HASH;
+	case IMAD_LABEL_HASH:
+		if (without != IMAD_CAUSE_PASS)
+			return without;
+		return found & IMAD_FOUND_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_HASH;
+	case IMAD_LABEL_SIGNATURE:
+		return imad_judge_signature(opts, found);
+	case IMAD_LABEL_VERITY:
+		return imad_judge_verity(opts, found);
+	default:
+		return IMAD_CAUSE_UNKNOWN_DATA;
+	}
+}
+
+/*
+ * enum imad_cause: whether @found satisfies rules whose options together are @opts
+ * (IMAD_OPT_*) and whose appraise_algos= are @algos (bit per enum hash_algo; 0: any).
+ */
+static inline __attribute__((__always_inline__)) __u32 imad_judge(__u32 opts, __u32 algos, __u32 found)
+{
+	__u32 cause = imad_judge_label(opts, found);
+
+	if (cause == IMAD_CAUSE_PASS && algos && !(algos >> IMAD_FOUND_ALGO(found) & 1))
+		return IMAD_CAUSE_DENIED_ALGORITHM;
+	return cause;
+}
+
+#endif

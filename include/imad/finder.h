@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What there is to find of the label of one open file: read it, say whether the content
+ * must be hashed for it, then compare. Never opens a path.
+ */
+#ifndef IMAD_FINDER_H
+#define IMAD_FINDER_H
+
+#include <imad/keyring.h>
+
+/* Zero-initialised is no label. */
+struct finder {
+	uint8_t *bytes; /* of security.ima */
+	struct label label; /* points into them */
+};
+
+/* Read security.ima of @fd. 0 (also if it has none), -ENOMEM, or -errno of fgetxattr. */
+int finder_read(int fd, struct finder *f);
+void finder_done(struct finder *f);
+
+/* Whether finder_found() needs the digest of the content, in the algorithm f->label.algo. */
+bool finder_needs_digest(const struct finder *f);
+
+/*
+ * IMAD_FOUND() of the label. @digest: of the content, NULL if none is needed; in another
+ * algorithm than the label's nothing is right. Of a signature over the fs-verity digest
+ * that digest is asked of the filesystem. @keys: NULL for none.
+ */
+uint32_t finder_found(const struct keyring *keys, int fd, const struct finder *f, const struct digest *digest);
+
+#endif
