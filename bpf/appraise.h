@@ -5,10 +5,11 @@
 
 #include <imad/appraise.h>
 
-static __always_inline int fail(struct file *file, struct inode *inode, __u64 gen, __u32 func, __u32 cause, int r)
+/* @path: as of emit_with(). */
+static __always_inline int fail(struct file *file, struct inode *inode, __u64 gen, __u32 func, __u32 cause, int r, bool path)
 {
 	count(failures);
-	emit(IMAD_EVENT_FAILED, file, inode, gen, func, cause, -1, NULL);
+	emit_with(IMAD_EVENT_FAILED, file, inode, gen, func, cause, -1, NULL, path);
 	if (control.appraise != IMAD_APPRAISE_ENFORCE)
 		return 0;
 	count(denials);
@@ -20,7 +21,7 @@ static __always_inline int fail(struct file *file, struct inode *inode, __u64 ge
  * use through, so what is not known now could not be held.
  */
 static __always_inline int judge(struct walk *w, struct file *file, struct inode *inode,
-				 const struct imad_verdict *v, __u32 done, __u32 func)
+				 const struct imad_verdict *v, __u32 done, __u32 func, bool path)
 {
 	__u32 cause = IMAD_CAUSE_NOT_APPRAISED;
 
@@ -30,7 +31,7 @@ static __always_inline int judge(struct walk *w, struct file *file, struct inode
 		cause = imad_judge(w->decision.opts, w->decision.algos, v->found);
 	if (cause == IMAD_CAUSE_PASS && writers_of(inode) > 0)
 		cause = IMAD_CAUSE_WRITERS;
-	return cause == IMAD_CAUSE_PASS ? 0 : fail(file, inode, v ? v->gen : 0, func, cause, -EACCES);
+	return cause == IMAD_CAUSE_PASS ? 0 : fail(file, inode, v ? v->gen : 0, func, cause, -EACCES, path);
 }
 
 /* Nothing is left to do for this inode, and no rule can say no to it. */
@@ -64,7 +65,7 @@ int BPF_PROG(imad_file_mprotect, struct vm_area_struct *vma, unsigned long reqpr
 	match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, 0);
 	if (!(w.decision.action & IMAD_APPRAISE))
 		return 0;
-	return fail(file, inode, 0, IMAD_MMAP_CHECK, IMAD_CAUSE_MPROTECT, -EPERM);
+	return fail(file, inode, 0, IMAD_MMAP_CHECK, IMAD_CAUSE_MPROTECT, -EPERM, false);
 }
 
 /* The algorithm of a security.ima value, as the first bytes tell it; < 0: none is named. */
@@ -115,15 +116,33 @@ int BPF_PROG(imad_setxattr)
 	return -EACCES;
 }
 
+/*
+ * A label vouches for content: another label is another state. No mark goes by itself
+ * as it does with a write, and there is no path by which the daemon could find the inode.
+ */
 static __always_inline int label_changes(struct dentry *dentry, bool label)
 {
+	struct inode *inode = dentry->d_inode;
+	struct imad_verdict *v;
 	struct imad_gen *g;
+	struct imad_event *e;
 
-	if (!label || !dentry->d_inode)
+	if (!label || !inode)
 		return 0;
-	g = gen_find(dentry->d_inode);
-	if (g)
-		invalidate(g);
+	g = gen_find(inode);
+	if (!g)
+		return 0;
+	invalidate(g);
+	v = verdict_find(inode);
+	if (!v || !(v->flags & IMAD_VERDICT_IGNORED) || v->epoch != control.epoch)
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count(lost);
+		return 0;
+	}
+	e->type = IMAD_EVENT_LABEL;
+	bpf_ringbuf_submit(e, 0);
 	return 0;
 }
 

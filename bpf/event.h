@@ -33,10 +33,11 @@ static __always_inline __u32 name_flags(struct file *file)
 	return ns == 0 || (ns < 0 && ns >= -MAX_ERRNO) ? IMAD_GEN_BARE : 0;
 }
 
-static __always_inline void fill_path(struct imad_event *e, struct file *file)
+/* @path: this hook is one of those in which the kernel lets a path be made. */
+static __always_inline void fill_path(struct imad_event *e, struct file *file, bool path)
 {
 	struct dentry *dentry = file->f_path.dentry;
-	long len = bpf_d_path(&file->f_path, e->path, sizeof(e->path));
+	long len = path ? bpf_d_path(&file->f_path, e->path, sizeof(e->path)) : 0;
 
 	e->deleted = !dentry->d_hash.pprev;
 	e->path_len = len > 0 ? len : 0;
@@ -45,8 +46,8 @@ static __always_inline void fill_path(struct imad_event *e, struct file *file)
 }
 
 /* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. */
-static __always_inline void emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
-				 __u32 slots, __s32 algo, const __u8 *digest)
+static __always_inline void emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+				      __u32 slots, __s32 algo, const __u8 *digest, bool path)
 {
 	struct imad_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	__u64 id = bpf_get_current_pid_tgid();
@@ -71,9 +72,15 @@ static __always_inline void emit(__u32 type, struct file *file, struct inode *in
 	else
 		__builtin_memset(e->digest, 0, sizeof(e->digest));
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	fill_path(e, file);
+	fill_path(e, file, path);
 	count(events);
 	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline void emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+				 __u32 slots, __s32 algo, const __u8 *digest)
+{
+	emit_with(type, file, inode, gen, func, slots, algo, digest, true);
 }
 
 #endif

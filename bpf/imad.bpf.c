@@ -138,20 +138,13 @@ static __always_inline void expect_creds(struct walk *w, __u32 *slots, __u32 *ma
 }
 
 /*
- * Who has the file open may hand it to the kernel, which reads it when the gate may no
- * longer hold it: what appraisal would need to know then is found out before.
+ * Who may hand an open file to the kernel, which reads it when the gate may no longer
+ * hold it: what appraisal would need to know then is found out before. No walk of the
+ * rules for that: it would be one for each func, at each first open.
  */
-static __noinline __u32 expect_kernel(struct walk *w, __u32 done)
+static __always_inline __u32 expect_kernel(const struct imad_facts *f, __u32 done)
 {
-	__u32 slots = 0;
-
-	if (!w || !(control.classes & IMAD_APPRAISE) || (done & IMAD_SLOT_APPRAISE))
-		return 0;
-	slots |= match(w, IMAD_MODULE_CHECK, IMAD_MAY_READ, done);
-	slots |= match(w, IMAD_FIRMWARE_CHECK, IMAD_MAY_READ, done);
-	slots |= match(w, IMAD_KEXEC_KERNEL_CHECK, IMAD_MAY_READ, done);
-	slots |= match(w, IMAD_KEXEC_INITRAMFS_CHECK, IMAD_MAY_READ, done);
-	return slots & IMAD_SLOT_APPRAISE;
+	return control.kernel_appraised && f->euid == 0 ? IMAD_SLOT_APPRAISE & ~done : 0;
 }
 
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
@@ -184,7 +177,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		w.silent = true;
 		maybe |= match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done | slots | maybe);
 		maybe |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots | maybe);
-		maybe |= expect_kernel(&w, done | slots | maybe);
+		maybe |= expect_kernel(&w.facts, done);
 	}
 	if (slots || maybe)
 		want(file, inode, v, func, slots, maybe);
@@ -281,12 +274,12 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 	fill_facts(&w.facts, inode, control.conds);
 	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
 	func = slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK;
-	r = judge(&w, file, inode, v, done, IMAD_BPRM_CHECK);
+	r = judge(&w, file, inode, v, done, IMAD_BPRM_CHECK, true);
 	if (!control.creds_final) {
 		fill_ids(&w.facts, bprm->cred, control.conds);
 		slots |= match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | slots);
 		if (r == 0)
-			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK);
+			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
 	}
 	if (slots)
 		use(file, inode, v, func, slots);
@@ -312,7 +305,7 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 	fill_facts(&w.facts, inode, control.conds);
 	fill_ids(&w.facts, bprm->cred, control.conds);
 	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
-	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK);
+	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
 	if (slots)
 		use(file, inode, v, IMAD_CREDS_CHECK, slots);
 	return r;
@@ -356,12 +349,12 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 		fill_facts(&w.facts, inode, control.conds);
 		if (reqprot & PROT_EXEC) {
 			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
-			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK_REQPROT);
+			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK_REQPROT, true);
 		}
 		func = slots ? IMAD_MMAP_CHECK_REQPROT : IMAD_MMAP_CHECK;
 		slots |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots);
 		if (r == 0)
-			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK);
+			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK, true);
 		if (slots)
 			use(file, inode, v, func, slots);
 		return r;
@@ -439,7 +432,7 @@ int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t siz
 	func = read_func(read_id);
 	fill_facts(&w.facts, inode, control.conds);
 	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
-	r = judge(&w, file, inode, v, done, func);
+	r = judge(&w, file, inode, v, done, func, false);
 	if (slots) /* not held: the next try will know */
 		want_late(file, inode, v, func, slots);
 	return r;

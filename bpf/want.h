@@ -136,7 +136,7 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
 }
 
-/* A use that was not held and cannot be hashed here. */
+/* A use that was not held and cannot be hashed here, nor its path be made. */
 static __always_inline void want_late(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 func,
 				      __u32 slots)
 {
@@ -149,7 +149,7 @@ static __always_inline void want_late(struct file *file, struct inode *inode, co
 		note_user(g, file, inode, func);
 	}
 	count(late);
-	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
+	emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, false);
 }
 
 /*

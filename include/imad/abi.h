@@ -236,6 +236,7 @@ struct imad_control {
 	__u32 setxattr_algos; /* hash algorithms that labels may have: a bit each; 0: any */
 	__u32 strict;	 /* what passes with the next two passes with every appraise rule */
 	__u32 strict_opts, strict_algos;
+	__u32 kernel_appraised; /* some rule appraises what the kernel reads: modules, firmware, kexec */
 	__u32 load_denied; /* POLICY_FUNC_BIT()s of what the kernel must not take from memory */
 	__u32 n_skip;	 /* used of @skip */
 	__u64 skip[IMAD_SKIP_MAX]; /* superblock magics on which no rule can measure anything */
@@ -250,6 +251,7 @@ enum imad_event_type {
 	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
 	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
 	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content */
+	IMAD_EVENT_LABEL,  /* a label has changed under an ignore mark */
 	IMAD_EVENT_FAILED, /* a use whose appraisal failed; @slots is its enum imad_cause */
 	IMAD_EVENT_DATA,   /* what is measured and is no file: struct imad_data_event */
 };

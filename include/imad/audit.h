@@ -39,6 +39,7 @@ void audit_rule_body(const struct audit_subject *s, const char *file, const stru
 struct audit_failure {
 	const char *op, *cause; /* static words of the kernel's: "appraise_data", "invalid-hash" */
 	const char *name;	/* path */
+	const char *comm;	/* NULL: as /proc says */
 	const char *dev;	/* name of the filesystem's device */
 	uint64_t ino;
 	uint32_t pid, uid;

@@ -44,6 +44,7 @@ struct engine_ops {
 		       struct engine_content *ret);
 	/* Digest and SHA-1 digest of what is no file; the name is there already. */
 	int (*collect_data)(void *arg, const void *data, size_t n, struct engine_content *ret);
+	void (*new_epoch)(void *arg); /* no verdict tells of a mark any more */
 	void *(*scratch_new)(void *arg); /* what collect needs once a thread; NULL: out of memory */
 	void (*scratch_free)(void *arg, void *scratch);
 	/* 1, 0, or -EAGAIN when that cannot be told without waiting and @wait is false. */
@@ -88,6 +89,9 @@ void engine_free(struct engine *e);
  * error the rules are the old ones.
  */
 int engine_set_policy(struct engine *e, const struct policy *p);
+
+/* Every inode is gated again: some mark may hide a use that is to be seen. */
+void engine_regard_all(struct engine *e);
 
 /* A held use, from the gate's reader: takes the hold over. Never blocks on I/O, never fails. */
 void engine_hold(struct engine *e, struct hold *h);

@@ -34,6 +34,7 @@ void hooks_hits(struct hooks *h, uint64_t *ret, unsigned int n);
 /* @hash: kernel id of the list's hash. */
 void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash);
 uint32_t hooks_epoch(const struct hooks *h);
+void hooks_new_epoch(struct hooks *h); /* voids every flag of a verdict that tells of a mark */
 
 /*
  * State of the inode behind @fd (any open mode, O_PATH too). Returns 0 with zeros

@@ -165,7 +165,7 @@ void audit_rule_body(const struct audit_subject *s, const char *file, const stru
 void audit_failure_body(const struct audit_subject *s, const struct audit_failure *f, struct buf *out)
 {
 	buf_addf(out, "pid=%u uid=%u auid=%u ses=%u op=%s cause=%s ", s->pid, s->uid, s->auid, s->ses, f->op, f->cause);
-	add_untrusted(out, "comm", s->comm);
+	add_untrusted(out, "comm", f->comm ? f->comm : s->comm);
 	buf_add_str(out, " ");
 	add_untrusted(out, "name", f->name);
 	if (f->ino) {

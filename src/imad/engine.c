@@ -389,6 +389,14 @@ int engine_set_policy(struct engine *e, const struct policy *p)
 	return r;
 }
 
+void engine_regard_all(struct engine *e)
+{
+	pthread_mutex_lock(&e->settle);
+	e->ops.regard_all(e->ops.arg);
+	e->ops.new_epoch(e->ops.arg);
+	pthread_mutex_unlock(&e->settle);
+}
+
 int engine_barrier(struct engine *e, void (*fn)(void *arg), void *arg)
 {
 	struct barrier *b = calloc(1, sizeof(*b));

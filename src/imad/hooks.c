@@ -199,31 +199,35 @@ void hooks_set_appraise(struct hooks *h, enum imad_appraise mode)
 	h->skel->bss->control.appraise = mode;
 }
 
+#define FUNCS_KERNEL                                                       \
+	(POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
+	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK))
+
 /* What every rule asks together: a label that passes with that need not be judged by the rules at each use. */
 static void set_strict(struct imad_control *c, const struct policy *p)
 {
-	uint32_t opts = 0, all_opts = 0, algos = ~0u, setxattr = 0, denied = 0;
+	uint32_t opts = 0, algos = ~0u, setxattr = 0, denied = 0;
 
 	for (unsigned int i = 0; i < p->n_rules; i++) {
 		const struct imad_rule *r = &p->rules[i];
 
-		all_opts |= r->opts; /* options spread to whatever matches the same use */
+		opts |= r->opts; /* options spread to whatever matches the same use */
 		if (r->action != IMAD_APPRAISE)
 			continue;
 		if (r->func == IMAD_SETXATTR_CHECK && (r->conds & IMAD_COND_FUNC)) {
 			setxattr = setxattr ? setxattr : r->algos; /* the first one counts */
 			continue;
 		}
-		opts |= r->opts;
 		if (r->algos)
 			algos &= r->algos;
 		if (r->conds & IMAD_COND_FUNC)
 			denied |= 1u << r->func;
 	}
 	c->strict = 0;
-	c->strict_opts = opts | all_opts;
+	c->strict_opts = opts;
 	c->strict_algos = algos;
 	c->setxattr_algos = c->appraise == IMAD_APPRAISE_OFF ? 0 : setxattr;
+	c->kernel_appraised = c->appraise != IMAD_APPRAISE_OFF && (denied & FUNCS_KERNEL);
 	c->load_denied = c->appraise == IMAD_APPRAISE_ENFORCE ? denied : 0;
 	/* What digest_type=verity passes fails without it: no label passes with all rules. */
 	c->strict = !(c->strict_opts & IMAD_OPT_VERITY);
@@ -259,7 +263,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->classes |= sum.classes;
 	c->all_slots |= sum.all_slots;
 	__atomic_store_n(&c->rules, half << 16 | p->n_rules, __ATOMIC_RELEASE);
-	__atomic_store_n(&c->epoch, c->epoch + 1, __ATOMIC_RELEASE);
+	hooks_new_epoch(h);
 	c->conds = sum.conds;
 	c->funcs = sum.funcs;
 	c->classes = sum.classes;
@@ -300,6 +304,11 @@ void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash)
 uint32_t hooks_epoch(const struct hooks *h)
 {
 	return __atomic_load_n(&h->skel->bss->control.epoch, __ATOMIC_ACQUIRE);
+}
+
+void hooks_new_epoch(struct hooks *h)
+{
+	(void)__atomic_add_fetch(&h->skel->bss->control.epoch, 1, __ATOMIC_ACQ_REL);
 }
 
 int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict)

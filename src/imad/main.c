@@ -33,13 +33,6 @@
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* What the command line says, to be applied above imad.conf and the kernel's command line. */
-struct options {
-	const char *config;
-	const char *values[4];
-	bool check;
-};
-
 static const struct {
 	const char *option, *key, *help;
 } settings[] = {
@@ -48,6 +41,13 @@ static const struct {
 	{ "template", "template", "NAME     ima-ng, ima-sig or ima" },
 	{ "pcr", "pcr", "N             the PCR to extend" },
 	{ "appraise", "appraise", "MODE     off, log or enforce: what becomes of files that do not match their label" },
+};
+
+/* What the command line says, to be applied above imad.conf and the kernel's command line. */
+struct options {
+	const char *config;
+	const char *values[ARRAY_SIZE(settings)];
+	bool check;
 };
 
 static void usage(void)
@@ -68,6 +68,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	static const struct option options[] = {
 		{ "policy", required_argument, NULL, 0 },   { "hash", required_argument, NULL, 1 },
 		{ "template", required_argument, NULL, 2 }, { "pcr", required_argument, NULL, 3 },
+		{ "appraise", required_argument, NULL, 4 },
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
 		{ "version", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },

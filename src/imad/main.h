@@ -66,6 +66,7 @@ struct daemon {
 
 	pthread_t late_thread;
 	int late_wake; /* eventfd */
+	bool labels_changed; /* the event thread's */
 	atomic_bool late_stop;
 	pthread_mutex_t sync_lock;
 	struct sync_request *syncs;

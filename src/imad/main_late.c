@@ -92,11 +92,12 @@ static int open_event_file(struct daemon *d, const struct imad_event *e, const c
 
 static void on_failure(struct daemon *d, const struct imad_event *e, const char *name)
 {
-	struct audit_failure f = { .name = name, .dev = "", .ino = e->ino, .pid = e->tgid, .uid = e->uid };
 	char dev[64];
+	struct audit_failure f = {
+		.name = name, .comm = e->comm, .dev = dev, .ino = e->ino, .pid = e->tgid, .uid = e->uid,
+	};
 
 	snprintf(dev, sizeof(dev), "%u:%u", e->dev >> 20, e->dev & 0xfffff);
-	f.dev = dev;
 	daemon_tell_failure(d, &f, e->slots);
 }
 
@@ -110,6 +111,10 @@ static void on_event(void *arg, const struct imad_event *e)
 	struct digest digest = { .algo = d->hash->id, .size = d->hash->size };
 	char name[IMAD_EVENT_PATH_MAX];
 
+	if (e->type == IMAD_EVENT_LABEL) {
+		d->labels_changed = true;
+		return;
+	}
 	event_name(e, name);
 	if (e->type == IMAD_EVENT_FAILED) {
 		on_failure(d, e, name);
@@ -198,6 +203,9 @@ static void *run_late(void *arg)
 			(void)!read(d->late_wake, &count, sizeof(count)); /* only clears it */
 		syncs = take_syncs(d);
 		(void)hooks_events(d->hooks);
+		if (d->labels_changed) /* once, however many they were */
+			engine_regard_all(d->engine);
+		d->labels_changed = false;
 		start_barriers(d, syncs);
 	}
 	start_barriers(d, take_syncs(d));

@@ -73,6 +73,11 @@ static void op_regard_all(void *arg)
 	gate_regard_all(((struct daemon *)arg)->gate);
 }
 
+static void op_new_epoch(void *arg)
+{
+	hooks_new_epoch(((struct daemon *)arg)->hooks);
+}
+
 static int op_install(void *arg, const struct policy *p)
 {
 	return hooks_set_policy(((struct daemon *)arg)->hooks, p);
@@ -247,6 +252,7 @@ const struct engine_ops daemon_engine_ops = {
 	.regard = op_regard,
 	.regard_all = op_regard_all,
 	.install = op_install,
+	.new_epoch = op_new_epoch,
 	.collect = op_collect,
 	.collect_data = op_collect_data,
 	.scratch_new = op_scratch_new,

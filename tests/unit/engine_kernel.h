@@ -242,6 +242,14 @@ static int fake_collect(void *arg, void *scratch, int fd, unsigned int needs, co
 	return leave(fails ? -EIO : 0);
 }
 
+static void fake_new_epoch(void *arg)
+{
+	(void)arg;
+	enter('E');
+	fx.epoch++;
+	leave(0);
+}
+
 static int fake_collect_data(void *arg, const void *data, size_t n, struct engine_content *ret)
 {
 	bool fails = enter('C');
@@ -404,7 +412,7 @@ static const struct engine_ops fake_ops = {
 	.scratch_new = fake_scratch_new, .scratch_free = fake_scratch_free, .is_elf = fake_is_elf,
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
-	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data,
+	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data, .new_epoch = fake_new_epoch,
 	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel,
 };
 
