@@ -116,9 +116,15 @@ check "a policy for one of them" imactl policy load /test/selinux
 echo "0 64 linear $below 128" | dm unwanted ""
 imactl sync
 check "records that one, into its PCR" test "$(named selinux-state $list | grep -c '^12 ')" = 1
-sleep 12
+timeout 15 strace -f -o /tmp/trace -e trace=openat,bpf -p $imad_pid || :
 check "and nothing of the others" n_named dm_table_load $((n + 1))
-check "it does not even look at them" exits 1 grep -q 'device-mapper\|bpf_programs' /vm/imad.log
+check "it looks at SELinux from time to time" grep -q '"/sys/fs/selinux"' /tmp/trace
+check "it does not even look at the others" exits 1 grep -q 'mapper/control\|PROG_GET_NEXT_ID' /tmp/trace
+echo 'measure func=BPRM_CHECK' >/test/none
+check "a policy for none of them" imactl policy load /test/none
+timeout 15 strace -f -o /tmp/trace -e trace=openat,bpf,epoll_wait -p $imad_pid || :
+check "imad runs on" grep -q epoll_wait /tmp/trace
+check "it looks at none of them" exits 1 grep -q 'fs/selinux\|mapper/control\|PROG_GET_NEXT_ID' /tmp/trace
 check "list and PCRs agree" imactl verify
 check "stop" stop_imad
 cat /vm/imad.log
