@@ -3,7 +3,7 @@
 # same in boot A, imad records in boot B, byte for byte.
 # kernels: 6.1 7.2
 # boots: A B
-# time: 240
+# time: 300
 # disk: below 8M
 # cmdline: ima_template=ima-ng lsm=landlock,lockdown,yama,integrity,selinux,bpf selinux=1 enforcing=0
 # cmdline-A: ima_policy=critical_data
