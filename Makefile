@@ -34,6 +34,7 @@ pkgs_imad           := libbpf libcrypto tss2-esys tss2-tctildr tss2-rc libsystem
 pkgs_imactl         := libcrypto json-c inih tss2-esys tss2-tctildr tss2-rc
 pkgs_test_audit     := audit
 pkgs_test_conf      := inih
+pkgs_test_critical  := libcrypto
 pkgs_test_digest    := libcrypto
 pkgs_test_file      := libcrypto
 pkgs_test_file_label := libcrypto

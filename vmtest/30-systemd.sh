@@ -45,6 +45,16 @@ if [ "$BOOT" = A ]; then
 	check "tmpfiles leave it alone" systemd-tmpfiles --create imad.conf
 	check "still there" serves
 
+	# What it reads is within its sandbox, though device-mapper comes later than imad.
+	echo 'measure func=CRITICAL_DATA' >/tmp/critical
+	modprobe dm-mod
+	check "critical data" imactl policy load --append /tmp/critical
+	check "BPF programs are among it" sh -c "imactl sync && grep -q ' bpf_programs ' $list"
+	sleep 1
+	journalctl --sync
+	journalctl -q -b -u imad | grep 'critical data' >/tmp/unread || :
+	check "all of it could be read" same /tmp/unread /dev/null
+
 	before=$(records)
 	old=$(pid)
 	check "restart" systemctl restart imad

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <imad/abi.h>
+#include <imad/buf.h>
 #include <imad/policy.h>
 
 struct hooks;
@@ -65,5 +66,14 @@ void hooks_counters(struct hooks *h, struct imad_counters *ret);
 
 /* Call @fn for each program: its kernel hook and whether it is attached. */
 void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg);
+
+/*
+ * hooks_loaded.c: append a line for each BPF program that the kernel holds, whoever loaded it:
+ * "type=lsm name=imad_file_open tag=5d7a0c3f9be21846" with the type as libbpf calls it (a number, if it is newer)
+ * and the kernel's digest of the program's instructions. Sorted, and equal lines once, so that the
+ * text says what is loaded and not how often. 0, -EPERM without CAP_SYS_ADMIN, -ENOMEM or what the
+ * kernel gave; then nothing was appended, unless that is -ENOMEM.
+ */
+int hooks_loaded_programs(struct buf *out);
 
 #endif

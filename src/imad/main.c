@@ -307,6 +307,7 @@ static void stop(struct daemon *d)
 	if (d->gate)
 		gate_stop(d->gate);
 	daemon_stop_late(d);
+	daemon_stop_watching_data(d);
 	engine_free(d->engine);
 	sequencer_free(d->sequencer);
 	server_free(d->server);

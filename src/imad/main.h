@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <imad/audit.h>
+#include <imad/buf.h>
 #include <imad/conf.h>
 #include <imad/engine.h>
 #include <imad/gate.h>
@@ -25,6 +26,9 @@
 #define BOOT_ID_MAX 64
 #define POLICY_FILES_MAX 16
 
+#define DATA_WATCHED 3 /* sources of critical data that can change */
+
+struct critical;
 struct sd_event;
 struct sd_event_source;
 
@@ -39,6 +43,12 @@ struct ruleset {
 /* Why something is refused, in one line. */
 struct refusal {
 	char text[512];
+};
+
+/* What was recorded last of a source of critical data, and why it could not be read the last time. */
+struct data_watched {
+	struct buf last;
+	int error;
 };
 
 struct daemon {
@@ -63,6 +73,10 @@ struct daemon {
 	struct mounts *mounts;
 	struct server *server;
 	struct sd_event *event;
+
+	struct critical *critical;
+	struct data_watched watched[DATA_WATCHED];
+	struct sd_event_source *data_timer; /* only while a rule wants such data */
 
 	pthread_t late_thread;
 	int late_wake; /* eventfd */
@@ -116,9 +130,19 @@ void daemon_measure_policy(struct daemon *d, struct ruleset *r);
  */
 #define DATA_KERNEL_INFO "kernel_info"
 #define DATA_IMA_POLICY "ima_policy"
+#define DATA_SELINUX "selinux"
+#define DATA_DEVICE_MAPPER "device-mapper"
+#define DATA_BPF_PROGRAMS "bpf_programs"
 void daemon_measure_data(struct daemon *d); /* once for each policy; what is recorded already is not again */
 void daemon_measure_loaded_policy(struct daemon *d);
 void daemon_warn_of_labels(const struct policy *p);
+/* Whether the active policy measures critical data with this label, and a record of such data. */
+bool daemon_wants_data(const struct daemon *d, const char *label);
+void daemon_measure_critical(struct daemon *d, const char *label, const char *name, const void *data, size_t n);
+
+/* main_critical.c: the data that can change. Look at it for the active policy, now and from time to time. */
+void daemon_watch_data(struct daemon *d);
+void daemon_stop_watching_data(struct daemon *d);
 
 /*
  * main_reload.c: the policy's life. The first one: what was loaded before a crash, or

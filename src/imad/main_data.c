@@ -15,7 +15,8 @@
 #include "main.h"
 
 /* What label= can name here. */
-static const char *const sources[] = { DATA_KERNEL_INFO, DATA_IMA_POLICY };
+static const char *const sources[] = { DATA_KERNEL_INFO, DATA_IMA_POLICY, DATA_SELINUX, DATA_DEVICE_MAPPER,
+				       DATA_BPF_PROGRAMS };
 
 /* The bit of a name in the active policy; 0 if no rule names it. */
 static uint64_t name_bit(const struct policy *p, const char *name)
@@ -46,12 +47,25 @@ static bool measure(struct daemon *d, enum imad_func func, const char *label, co
 	return use.slots != 0;
 }
 
+bool daemon_wants_data(const struct daemon *d, const char *label)
+{
+	struct imad_facts f = { .names = name_bit(&d->rules->policy, label) };
+
+	return daemon_match(d, &f, IMAD_CRITICAL_DATA, 0) & IMAD_SLOTS_MEASURE;
+}
+
+void daemon_measure_critical(struct daemon *d, const char *label, const char *name, const void *data, size_t n)
+{
+	(void)measure(d, IMAD_CRITICAL_DATA, label, name, data, n);
+}
+
 void daemon_measure_data(struct daemon *d)
 {
 	struct utsname u;
 
 	if (uname(&u) == 0)
 		(void)measure(d, IMAD_CRITICAL_DATA, DATA_KERNEL_INFO, "kernel_version", u.release, strlen(u.release));
+	daemon_watch_data(d);
 }
 
 void daemon_measure_loaded_policy(struct daemon *d)
@@ -86,6 +100,7 @@ void daemon_warn_of_labels(const struct policy *p)
 			named |= p->rules[i].names;
 	for (unsigned int i = 0; i < p->n_names; i++)
 		if ((named & 1ull << i) && !is_source(p->names[i]))
-			log_msg(LOG_WARNING, "label=%s: imad has no such critical data; it has " DATA_KERNEL_INFO ", " DATA_IMA_POLICY,
-				p->names[i]);
+			log_msg(LOG_WARNING,
+				"label=%s: imad has no such critical data; it has " DATA_KERNEL_INFO ", " DATA_IMA_POLICY
+				", " DATA_SELINUX ", " DATA_DEVICE_MAPPER ", " DATA_BPF_PROGRAMS, p->names[i]);
 }
