@@ -12,14 +12,12 @@
 #include <unistd.h>
 
 #include <imad/file.h>
+#include <imad/label.h>
 #include <imad/util.h>
 
 #define READ_SIZE (256u << 10) /* fits the second-level cache, so that hashing reads warm bytes */
 #define DELETED " (deleted)"
 #define MEMFD_PREFIX "/memfd:"
-
-/* Type byte of security.ima and security.evm (security/integrity/integrity.h). */
-enum { XATTR_DIGEST = 1, XATTR_DIGSIG = 3, XATTR_DIGEST_NG = 4, XATTR_PORTABLE = 5, XATTR_VERITY = 6 };
 
 struct file_hasher {
 	struct digest_stream *streams[32]; /* by kernel id, made at first need */
@@ -106,18 +104,6 @@ int file_name(int fd, char ret[FILE_NAME_MAX])
 	return 0;
 }
 
-/* The algorithm that a security.ima value names, NULL if none. */
-static const struct algo *label_algo(const uint8_t *label, size_t n)
-{
-	if (n >= 2 && label[0] == XATTR_DIGEST_NG)
-		return algo_by_id(label[1]);
-	if (n >= 3 && (label[0] == XATTR_DIGSIG || label[0] == XATTR_VERITY) && label[1] >= 2)
-		return algo_by_id(label[2]);
-	if (label[0] == XATTR_DIGEST)
-		return algo_by_id(n == 17 ? ALGO_MD5 : ALGO_SHA1);
-	return NULL;
-}
-
 size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 {
 	const struct algo *named = NULL;
@@ -127,10 +113,10 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 		named = label_algo(buffer, n);
 	if (named && named->openssl)
 		*algo = named;
-	if (n > 0 && (buffer[0] == XATTR_DIGSIG || buffer[0] == XATTR_VERITY))
+	if (n > 0 && (buffer[0] == LABEL_SIGNATURE || buffer[0] == LABEL_VERITY))
 		return n;
 	n = fgetxattr(fd, "security.evm", buffer, FILE_LABEL_MAX);
-	return n > 0 && buffer[0] == XATTR_PORTABLE ? n : 0;
+	return n > 0 && buffer[0] == LABEL_PORTABLE ? n : 0;
 }
 
 int file_is_elf_object(int fd, bool wait)
