@@ -161,7 +161,7 @@ static void every_key_and_version(void **state)
 			other = d;
 			other.bytes[MIN(d.size, 32) - 1] ^= 0x80; /* P-256 takes no more of a longer digest */
 			assert_int_equal(signature_verify(k, &l, &other), SIGNATURE_BAD);
-			if (n < ARRAY_SIZE(forms)) {
+			if (n == i % ARRAY_SIZE(forms)) { /* costs thousands of verifications */
 				damage(k, &value, &d);
 				shortened(k, &l, &d);
 			}
