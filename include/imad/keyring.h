@@ -47,6 +47,7 @@ int keyring_set_ca(struct keyring *k, const void *p, size_t n, const char **why)
  * -EOPNOTSUPP the key is not RSA of 1024 bits or more, or ECDSA over P-256, P-384, P-521
  * -ENOKEY   it does not chain to the CA
  * -E2BIG    more than KEYRING_BYTES_MAX bytes or KEYRING_MAX keys
+ * -EIO      libcrypto failed
  */
 int keyring_add_cert(struct keyring *k, const void *p, size_t n, const char *name, const char **why);
 
@@ -61,7 +62,7 @@ const struct key *keyring_find(const struct keyring *k, uint32_t id, const struc
  * The kernel's name for this type of key, and the id by which it is signed and found:
  * the last 4 bytes of SHA-1 over the content of the public key's BIT STRING. A
  * certificate with a subject key identifier has that one's last 4 bytes instead.
- * key_type(): NULL if it cannot be used. key_id(): 0 or -ENOMEM.
+ * key_type(): NULL if it cannot be used. key_id(): 0, or as digest_buf().
  */
 const char *key_type(const struct evp_pkey_st *pkey);
 int key_id(const struct evp_pkey_st *pkey, uint32_t *ret);

@@ -29,7 +29,7 @@ enum label_type {
 struct label {
 	uint8_t type;		 /* enum label_type: 1, 3, 4 or 6 */
 	uint8_t version;	 /* of a signature, else 0 */
-	const struct algo *algo; /* NULL: it does not say (type 1 of another length: the default hash; versions below) */
+	const struct algo *algo; /* NULL: it does not say (type 1 of an odd length: the default hash; other versions) */
 	uint32_t key_id;	 /* of a signature of version 2 or 3, else 0 */
 	const uint8_t *bytes;	 /* the digest or signature; of an unknown version all that follows the version */
 	size_t len;

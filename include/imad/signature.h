@@ -14,7 +14,7 @@ enum signature_verdict {
 	SIGNATURE_OK,
 	SIGNATURE_BAD,	       /* it is not the signature of this digest by that key, or malformed */
 	SIGNATURE_NO_KEY,      /* the keyring has no key of that id */
-	SIGNATURE_UNSUPPORTED, /* the label is none of types 3 (version 2, 3) and 6 (3), or the hash is not to be had */
+	SIGNATURE_UNSUPPORTED, /* neither type 3 of version 2 or 3 nor type 6 of version 3; or no such hash here */
 };
 
 /*
@@ -35,7 +35,7 @@ struct signer;
  * Its id is that of the certificate for it in @certs; if @certs is NULL, key_id().
  * 0 and *@ret for signer_free(), -ENOMEM, or with *@why (a fixed text; may be NULL):
  * -EBADMSG no private key, or a wrong password; -EOPNOTSUPP see keyring_add_cert();
- * -ENOKEY no certificate in @certs is for this key.
+ * -ENOKEY no certificate in @certs is for this key; -EIO.
  */
 int signer_new(const void *pem, size_t n, const char *password, const struct keyring *certs, struct signer **ret,
 	       const char **why);

@@ -172,9 +172,12 @@ static int cert_id(X509 *x, uint32_t *ret, const char **why)
 {
 	const ASN1_OCTET_STRING *skid = X509_get0_subject_key_id(x);
 	const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(x);
+	int r = skid ? 0 : id_of_bits(bits->data, (size_t)bits->length, ret);
 
+	if (r < 0)
+		return fail(r, why, "its key cannot be hashed");
 	if (!skid)
-		return id_of_bits(bits->data, (size_t)bits->length, ret);
+		return 0;
 	if (ASN1_STRING_length(skid) < 4)
 		return fail(-EBADMSG, why, "its subject key identifier is shorter than 4 bytes");
 	*ret = last_4(ASN1_STRING_get0_data(skid), (size_t)ASN1_STRING_length(skid));

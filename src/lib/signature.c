@@ -62,21 +62,17 @@ static int signed_digest(unsigned int type, unsigned int version, const struct d
 
 typedef int init_fn(EVP_PKEY_CTX *ctx, const OSSL_PARAM params[]);
 
-/* A context for one signature, PKCS#1 v1.5 if the key is RSA. */
+/* A context for one signature. RSA's padding is PKCS#1 v1.5 unless one asks for another. */
 static int prepare(EVP_PKEY *pkey, const struct algo *algo, init_fn *init, EVP_PKEY_CTX **ret)
 {
 	cleanup(ctx_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
-	char pad[] = OSSL_PKEY_RSA_PAD_MODE_PKCSV15;
-	OSSL_PARAM params[] = {
+	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)algo->openssl, 0),
-		OSSL_PARAM_construct_end(),
 		OSSL_PARAM_construct_end(),
 	};
 
 	if (!ctx)
 		return drain(-ENOMEM);
-	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA)
-		params[1] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, pad, 0);
 	if (init(ctx, params) <= 0)
 		return drain(-EOPNOTSUPP);
 	*ret = take_ptr(ctx);
@@ -150,6 +146,8 @@ static int fail(int r, const char **why, const char *text)
 /* The id by which verifiers will find the key. */
 static int signer_id(const EVP_PKEY *pkey, const struct keyring *certs, uint32_t *ret, const char **why)
 {
+	int r;
+
 	for (size_t i = 0; certs && i < keyring_count(certs); i++) {
 		const struct key *key = keyring_key(certs, i);
 
@@ -160,7 +158,8 @@ static int signer_id(const EVP_PKEY *pkey, const struct keyring *certs, uint32_t
 	}
 	if (certs)
 		return fail(-ENOKEY, why, "no certificate is for this private key");
-	return key_id(pkey, ret);
+	r = key_id(pkey, ret);
+	return r ? fail(r, why, "its public key cannot be hashed") : 0;
 }
 
 int signer_new(const void *pem, size_t n, const char *password, const struct keyring *certs,

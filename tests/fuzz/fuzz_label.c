@@ -24,7 +24,8 @@ static void check_signature(const struct label *l, const uint8_t *data, size_t s
 	must((l->algo != NULL) == (l->version == 2 || l->version == 3));
 	if (!l->algo)
 		return;
-	must(label_encode_signature(l, &again) == 0 && again.len == size && memcmp(again.data, data, size) == 0);
+	must(label_encode_signature(l, &again) == 0 && again.len == size &&
+	     memcmp(again.data, data, size) == 0);
 	must(l->type != LABEL_SIGNATURE || label_algo(data, size) == l->algo);
 }
 
@@ -76,7 +77,8 @@ static void check_certs(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < keyring_count(k); i++) {
 		const struct key *key = keyring_key(k, i);
 
-		must(key->type && key->subject && !strchr(key->subject, '\n') && keyring_find(k, key->id, NULL));
+		must(key->type && key->subject && !strchr(key->subject, '\n') &&
+		     keyring_find(k, key->id, NULL));
 		l.key_id = key->id;
 		must(signature_verify(k, &l, &d) == SIGNATURE_BAD);
 	}

@@ -65,7 +65,8 @@ static void ids(void **state)
 	uint32_t id;
 
 	(void)state;
-	make_cert(&(struct cert_wish){ .cn = "given", .key = rsa, .skid = "00:11:22:aa:BB:cc:dd" }, false, &given);
+	make_cert(&(struct cert_wish){ .cn = "given", .key = rsa, .skid = "00:11:22:aa:BB:cc:dd" }, false,
+		  &given);
 	make_cert(&(struct cert_wish){ .cn = "none", .key = ec }, false, &none);
 	make_cert(&(struct cert_wish){ .cn = "cut", .key = ec, .skid = "aa:bb:cc" }, false, &cut);
 	assert_ok(keyring_add_cert(k, given.data, given.len, "given", NULL));
@@ -88,9 +89,11 @@ static void several_in_pem(void **state)
 
 	(void)state;
 	buf_add_str(&pem, "what people write above\n");
-	make_cert(&(struct cert_wish){ .cn = "one\nline, two", .key = rsa, .skid = "01:02:03:04" }, true, &pem);
+	make_cert(&(struct cert_wish){ .cn = "one\nline, two", .key = rsa, .skid = "01:02:03:04" }, true,
+		  &pem);
 	buf_add_str(&pem, "\nand between\n");
-	make_cert(&(struct cert_wish){ .cn = "expired", .key = ec, .skid = "01:02:03:04", .expires = -60 }, true, &pem);
+	make_cert(&(struct cert_wish){ .cn = "expired", .key = ec, .skid = "01:02:03:04", .expires = -60 },
+		  true, &pem);
 	good = pem.len;
 	assert_ok(keyring_add_cert(k, pem.data, good, "bundle", NULL));
 	assert_int_equal(keyring_count(k), 2);
@@ -122,7 +125,8 @@ static void unsupported_keys(void **state)
 		cleanup_buf struct buf der = { 0 };
 		const char *why = NULL;
 
-		make_cert(&(struct cert_wish){ .cn = kinds[i], .key = key, .issuer = "x", .issuer_key = ec }, false, &der);
+		make_cert(&(struct cert_wish){ .cn = kinds[i], .key = key, .issuer = "x", .issuer_key = ec },
+			  false, &der);
 		assert_null(key_type(key));
 		assert_int_equal(keyring_add_cert(k, der.data, der.len, "f", &why), -EOPNOTSUPP);
 		assert_non_null(why);
@@ -179,9 +183,10 @@ static void chain(void **state)
 		{ "by another that says it were the CA", { .cn = "a", .issuer = "ca", .ca = true }, -ENOKEY },
 		{ "by an intermediate that is not there", { .cn = "a", .issuer = "middle" }, -ENOKEY },
 	};
-	cleanup_keyring struct keyring *k = new_keyring(), *with_middle = new_keyring();
+	cleanup_keyring struct keyring *k = new_keyring(), *with_middle = new_keyring(),
+				       *middle = new_keyring();
 	cleanup_buf struct buf ca = { 0 }, leaf = { 0 };
-	size_t added = 0;
+	size_t added = 0, root;
 
 	(void)state;
 	make_cert(&(struct cert_wish){ .cn = "ca", .key = rsa, .skid = "hash", .ca = true }, true, &ca);
@@ -203,11 +208,17 @@ static void chain(void **state)
 		assert_int_equal(keyring_count(k), added);
 	}
 
-	/* With the intermediate in the CA file it does. */
-	make_cert(&(struct cert_wish){ .cn = "middle", .key = ec, .issuer = "ca", .issuer_key = rsa, .ca = true }, true, &ca);
+	/* With the intermediate in the CA file it does, with or without the root. */
+	root = ca.len;
+	make_cert(
+	    &(struct cert_wish){ .cn = "middle", .key = ec, .issuer = "ca", .issuer_key = rsa, .ca = true },
+	    true, &ca);
 	assert_ok(keyring_set_ca(with_middle, ca.data, ca.len, NULL));
-	make_cert(&(struct cert_wish){ .cn = "a", .key = other, .issuer = "middle", .issuer_key = ec }, false, &leaf);
+	make_cert(&(struct cert_wish){ .cn = "a", .key = other, .issuer = "middle", .issuer_key = ec }, false,
+		  &leaf);
 	assert_ok(keyring_add_cert(with_middle, leaf.data, leaf.len, "leaf", NULL));
+	assert_ok(keyring_set_ca(middle, ca.data + root, ca.len - root, NULL));
+	assert_ok(keyring_add_cert(middle, leaf.data, leaf.len, "leaf", NULL));
 	assert_int_equal(keyring_count(with_middle), 1); /* the CA itself signs no files */
 }
 
@@ -226,14 +237,10 @@ static void ca_comes_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden),
-		cmocka_unit_test(ids),
-		cmocka_unit_test(several_in_pem),
-		cmocka_unit_test(unsupported_keys),
-		cmocka_unit_test(malformed),
-		cmocka_unit_test(no_more_than_the_limit),
-		cmocka_unit_test(chain),
-		cmocka_unit_test(ca_comes_first),
+		cmocka_unit_test(golden),	  cmocka_unit_test(ids),
+		cmocka_unit_test(several_in_pem), cmocka_unit_test(unsupported_keys),
+		cmocka_unit_test(malformed),	  cmocka_unit_test(no_more_than_the_limit),
+		cmocka_unit_test(chain),	  cmocka_unit_test(ca_comes_first),
 	};
 	int r;
 

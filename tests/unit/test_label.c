@@ -55,7 +55,7 @@ static void forms(void **state)
 {
 	(void)state;
 	for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++) {
-		cleanup_free uint8_t *exact = malloc(row->n + !row->n); /* so that a sanitizer sees what is read behind */
+		cleanup_free uint8_t *exact = malloc(row->n + !row->n); /* so that asan sees what is read behind */
 		cleanup_buf struct buf text = { 0 };
 		struct label l = { .type = 77 };
 		const char *why = NULL;

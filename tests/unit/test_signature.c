@@ -8,7 +8,7 @@
 #include "certs.h"
 
 #define cleanup_keyring cleanup(keyring_freep)
-#define cleanup_signer cleanup(signer_freep)
+#define cleanup_signer	cleanup(signer_freep)
 
 static const char *const kinds[] = { "RSA:2048", "P-256", "P-384", "P-521" };
 static const char *const hashes[] = { "sha1", "sha256", "sha384", "sha512", "sha3-256" };
@@ -96,9 +96,9 @@ static void golden(void **state)
 		assert_int_equal(verdict == SIGNATURE_OK, rc == 0);
 		assert_int_equal(verdict == SIGNATURE_NO_KEY, !strncmp(name, "hello.wrong", 11));
 		assert_int_equal(signature_verify_detached(p256, value.data, value.len, &d),
-				 !strncmp(name, "hello.p256", 10)    ? SIGNATURE_OK :
-				 !strncmp(name, "hello.trunc", 11) ? SIGNATURE_BAD :
-								     SIGNATURE_NO_KEY);
+				 !strncmp(name, "hello.p256", 10)    ? SIGNATURE_OK
+				 : !strncmp(name, "hello.trunc", 11) ? SIGNATURE_BAD
+								     : SIGNATURE_NO_KEY);
 		d = hash(algo, "hullo\n");
 		assert_int_not_equal(signature_verify_detached(k, value.data, value.len, &d), SIGNATURE_OK);
 		seen++;
@@ -169,10 +169,12 @@ static void every_key_and_version(void **state)
 			for (size_t as = 0; as < ARRAY_SIZE(forms); as++) {
 				l.type = forms[as].type;
 				l.version = (uint8_t)forms[as].version;
-				assert_int_equal(signature_verify(k, &l, &d), as == form ? SIGNATURE_OK : SIGNATURE_BAD);
+				assert_int_equal(signature_verify(k, &l, &d),
+						 as == form ? SIGNATURE_OK : SIGNATURE_BAD);
 			}
 			assert_int_equal(signature_verify_detached(k, value.data, value.len, &d),
-					 forms[form].type == LABEL_VERITY ? SIGNATURE_UNSUPPORTED : SIGNATURE_OK);
+					 forms[form].type == LABEL_VERITY ? SIGNATURE_UNSUPPORTED
+									  : SIGNATURE_OK);
 		}
 	}
 }
@@ -183,7 +185,7 @@ static void algorithms_are_not_mixed(void **state)
 	cleanup_keyring struct keyring *k = keyring_of(0, NULL), *ec = keyring_of(1, NULL);
 	cleanup_signer struct signer *s = signer_of(0, NULL), *s_ec = signer_of(1, NULL);
 	struct digest d = hash("sha256", "hello\n"), sm3 = d, cut = d, sha3 = d;
-	cleanup_buf struct buf value = { 0 }, by_ec = { 0 };
+	cleanup_buf struct buf value = { 0 }, by_ec = { 0 }, long_digest = { 0 };
 	struct label l;
 
 	(void)state;
@@ -200,6 +202,13 @@ static void algorithms_are_not_mixed(void **state)
 	l.algo = algo_by_id(9); /* rmd256: nobody here can compute it */
 	assert_int_equal(signature_verify(k, &l, &d), SIGNATURE_UNSUPPORTED);
 
+	/* P-256 signs the first 32 bytes of a longer digest, which are not that digest. */
+	cut = hash("sha512", "hello\n");
+	assert_ok(signature_sign(s_ec, LABEL_SIGNATURE, 2, &cut, &long_digest));
+	assert_int_equal(verify(ec, &long_digest, &cut), SIGNATURE_OK);
+	cut.size = 32;
+	assert_int_equal(verify(ec, &long_digest, &cut), SIGNATURE_BAD);
+
 	/* ECDSA of version 2 signs bare bytes and cannot tell; version 3 signs the id with them. */
 	assert_ok(signature_sign(s_ec, LABEL_SIGNATURE, 3, &d, &by_ec));
 	assert_ok(label_decode(by_ec.data, by_ec.len, &l, NULL));
@@ -211,7 +220,9 @@ static void unsupported(void **state)
 {
 	cleanup_keyring struct keyring *k = golden_keyring(true, true);
 	struct digest d = hash("sha256", "hello\n");
-	struct { uint8_t type, version; } others[] = { { 3, 0 }, { 3, 1 }, { 3, 4 }, { 6, 2 }, { 6, 4 } };
+	struct {
+		uint8_t type, version;
+	} others[] = { { 3, 0 }, { 3, 1 }, { 3, 4 }, { 6, 2 }, { 6, 4 } };
 	uint8_t digest[LABEL_DIGEST_MAX];
 	struct label l;
 
@@ -246,7 +257,8 @@ static void ids_that_collide(void **state)
 
 		assert_ok(signature_sign(s, LABEL_SIGNATURE, 2, &d, &value));
 		assert_memory_equal(value.data + 3, "\xde\xad\xbe\xef", 4);
-		assert_int_equal(verify(k, &value, &d), i < ARRAY_SIZE(kinds) - 1 ? SIGNATURE_OK : SIGNATURE_BAD);
+		assert_int_equal(verify(k, &value, &d),
+				 i < ARRAY_SIZE(kinds) - 1 ? SIGNATURE_OK : SIGNATURE_BAD);
 	}
 }
 
@@ -329,7 +341,8 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads), /* first, so that they race for what libcrypto makes at first need */
+		cmocka_unit_test(
+		    threads), /* first, so that they race for what libcrypto makes at first need */
 		cmocka_unit_test(golden),
 		cmocka_unit_test(every_key_and_version),
 		cmocka_unit_test(algorithms_are_not_mixed),

@@ -105,7 +105,7 @@ static void with_evmctl(void **state)
 
 		assert_ok(signature_sign(f.s, LABEL_SIGNATURE, 2, &d, &ours));
 		assert_memory_equal(ours.data, theirs.data, 7); /* up to the key id */
-		if (kind == kinds[0]) { /* PKCS#1 v1.5 has no chance in it */
+		if (kind == kinds[0]) {				/* PKCS#1 v1.5 has no chance in it */
 			assert_int_equal(ours.len, theirs.len);
 			assert_memory_equal(ours.data, theirs.data, ours.len);
 		}
@@ -129,20 +129,22 @@ static void with_openssl(void **state)
 		enum label_type type = types[n % ARRAY_SIZE(types)];
 		cleanup(fixture_done) struct fixture f = fixture_new(kind);
 		cleanup_buf struct buf theirs = { 0 }, ours = { 0 };
-		uint8_t id[2 + 32] = { (uint8_t)type, ALGO_SHA256 };
+		const char *hash = hashes[1 + n % (ARRAY_SIZE(hashes) - 1)];
+		const struct algo *algo = algo_by_name(hash, strlen(hash));
+		uint8_t id[2 + DIGEST_MAX] = { (uint8_t)type, algo->id };
 		struct digest d;
 		struct label l;
 
-		assert_ok(digest_buf(algo_by_id(ALGO_SHA256), kind, strlen(kind), &d));
+		assert_ok(digest_buf(algo, kind, strlen(kind), &d));
 		memcpy(id + 2, d.bytes, d.size);
-		file_write("id", id, sizeof(id));
+		file_write("id", id, 2u + d.size);
 		assert_ok(signature_sign(f.s, type, 3, &d, &ours));
 		assert_ok(label_decode(ours.data, ours.len, &l, NULL));
 		file_write("raw", l.bytes, l.len);
-		if (run("openssl dgst -sha256 -verify pub.pem -signature raw id") != 0)
+		if (run("openssl dgst -%s -verify pub.pem -signature raw id", hash) != 0)
 			fail_msg("openssl refuses our %s of type %d", kind, type);
 
-		assert_ok(run("openssl dgst -sha256 -sign key.pem -out raw id"));
+		assert_ok(run("openssl dgst -%s -sign key.pem -out raw id", hash));
 		file_read("raw", &theirs);
 		l.bytes = theirs.data;
 		l.len = theirs.len;
