@@ -6,11 +6,15 @@
 #ifndef IMAD_FINDER_H
 #define IMAD_FINDER_H
 
+#include <imad/digest.h>
 #include <imad/keyring.h>
+#include <imad/label.h>
 
 /* Zero-initialised is no label. */
 struct finder {
 	uint8_t *bytes; /* of security.ima */
+	size_t n;
+	bool damaged;	    /* the bytes do not hold what they say, and @label is void */
 	struct label label; /* points into them */
 };
 
@@ -18,8 +22,8 @@ struct finder {
 int finder_read(int fd, struct finder *f);
 void finder_done(struct finder *f);
 
-/* Whether finder_found() needs the digest of the content, in the algorithm f->label.algo. */
-bool finder_needs_digest(const struct finder *f);
+/* The algorithm in which finder_found() needs the digest of the content; NULL: it needs none. */
+const struct algo *finder_needs_digest(const struct finder *f);
 
 /*
  * IMAD_FOUND() of the label. @digest: of the content, NULL if none is needed; in another

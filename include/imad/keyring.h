@@ -1,72 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Trusted keys: X.509 certificates, looked up by the key id that signatures carry,
- * and the check of a signature. libcrypto's keys end here. A keyring that is no
- * longer added to may be used by any number of threads.
- *
- * Key ids: x509_cert_parser.c, evmctl's calc_keyid_v2(): the last four bytes of the
- * certificate's subjectKeyIdentifier, or of the SHA-1 of its public key without one.
+ * The certificates whose keys may sign files, as the kernel's .ima keyring holds
+ * them. Built once by one thread, then read by any number of them. Parses what it
+ * is given and opens nothing.
  */
 #ifndef IMAD_KEYRING_H
 #define IMAD_KEYRING_H
 
-#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
-#include <imad/label.h>
+#define KEYRING_MAX 1024		  /* keys */
+#define KEYRING_BYTES_MAX (1u << 20) /* bytes of one file of certificates */
 
+struct evp_pkey_st; /* EVP_PKEY of libcrypto */
 struct keyring;
 
-#define KEYRING_TEXT_MAX 256
-
-/* One key as it is told to people. Strings are cut to fit. */
-struct keyring_key {
-	uint32_t keyid;
-	char subject[KEYRING_TEXT_MAX]; /* one line, RFC 2253 */
-	char origin[KEYRING_TEXT_MAX];	/* as given to keyring_add() */
-	char type[16];			/* "RSA", "EC" */
+/* One trusted key. It and all that it points to live as long as the keyring. */
+struct key {
+	uint32_t id;	     /* what the header of a signature names, see key_id() */
+	const char *type;    /* the kernel's name: rsa, ecdsa-nist-p256, -p384, -p521 */
 	unsigned int bits;
-	time_t not_after; /* told, not checked: as in the kernel an expired key stays trusted */
+	const char *subject; /* one line, RFC 2253, control characters escaped */
+	time_t not_after;    /* a key that expired verifies all the same, as in the kernel */
+	const char *origin;  /* the name that it was added by */
+	struct evp_pkey_st *pkey;
 };
 
-/* 0 or -ENOMEM. */
+/* 0 and an empty keyring for keyring_free(), or -ENOMEM. */
 int keyring_new(struct keyring **ret);
 void keyring_free(struct keyring *k);
 void keyring_freep(struct keyring **k);
 
 /*
- * From now on take only certificates that one of those in @p (PEM, any number, or one
- * in DER) has signed, itself or through others of them. 0, -EBADMSG, -ENOMEM.
+ * Certificates added from now on must chain to one of those in @p (DER, or PEM with
+ * one or more; intermediate ones belong there too). Times are not looked at.
+ * 0, or as keyring_add_cert(); -EBUSY if there is a CA or a key already.
  */
-int keyring_set_ca(struct keyring *k, const void *p, size_t n);
+int keyring_set_ca(struct keyring *k, const void *p, size_t n, const char **why);
 
 /*
- * Add the certificates in @p, PEM or DER. All or nothing. Returns how many, or
- * -EBADMSG (no certificate, damaged), -EKEYREJECTED (not signed by the CA),
- * -EOPNOTSUPP (a key that no signature of IMA's can be checked with: neither RSA nor
- * EC), -ENOMEM.
+ * Add the certificates in @p (DER, or PEM with one or more), all or none. Returns 0,
+ * -ENOMEM, or with *@why (a fixed text; @why may be NULL):
+ * -EBADMSG  not a certificate, or not only certificates
+ * -EOPNOTSUPP the key is not RSA of 1024 bits or more, or ECDSA over P-256, P-384, P-521
+ * -ENOKEY   it does not chain to the CA
+ * -E2BIG    more than KEYRING_BYTES_MAX bytes or KEYRING_MAX keys
+ * -EIO      libcrypto failed
  */
-int keyring_add(struct keyring *k, const void *p, size_t n, const char *origin);
+int keyring_add_cert(struct keyring *k, const void *p, size_t n, const char *name, const char **why);
 
-unsigned int keyring_count(const struct keyring *k);
-void keyring_get(const struct keyring *k, unsigned int i, struct keyring_key *ret);
+/* For listing: keys 0 to keyring_count() - 1, in the order in which they were added. */
+size_t keyring_count(const struct keyring *k);
+const struct key *keyring_key(const struct keyring *k, size_t i);
 
-enum keyring_verdict {
-	KEYRING_GOOD,
-	KEYRING_BAD,	 /* not made by that key over that digest */
-	KEYRING_NO_KEY,	 /* no key with that id is trusted */
-	KEYRING_VERSION, /* a version that is not known, or not of that type of label */
-	KEYRING_FAILED,	 /* libcrypto has no memory, or not that algorithm */
-};
-
-/* What to tell people: a static English text. */
-const char *keyring_verdict_text(enum keyring_verdict v);
+/* The next key behind @after (NULL: the first) of that id, or NULL. Two keys may share an id. */
+const struct key *keyring_find(const struct keyring *k, uint32_t id, const struct key *after);
 
 /*
- * Check the signature @l, LABEL_SIGNATURE or LABEL_VERITY, over @digest, the file's
- * digest in the algorithm l->algo (another one is KEYRING_BAD). Version 2 signs the
- * digest itself, version 3 the hash of struct ima_file_id: type, algorithm, digest.
+ * The kernel's name for this type of key, and the id by which it is signed and found:
+ * the last 4 bytes of SHA-1 over the content of the public key's BIT STRING. A
+ * certificate with a subject key identifier has that one's last 4 bytes instead.
+ * key_type(): NULL if it cannot be used. key_id(): 0, or as digest_buf().
  */
-enum keyring_verdict keyring_verify(const struct keyring *k, const struct label *l, const struct digest *digest);
+const char *key_type(const struct evp_pkey_st *pkey);
+int key_id(const struct evp_pkey_st *pkey, uint32_t *ret);
 
 #endif

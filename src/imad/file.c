@@ -19,9 +19,6 @@
 #define DELETED " (deleted)"
 #define MEMFD_PREFIX "/memfd:"
 
-/* Type byte of security.ima and security.evm (security/integrity/integrity.h). */
-enum { XATTR_DIGEST = 1, XATTR_DIGSIG = 3, XATTR_DIGEST_NG = 4, XATTR_PORTABLE = 5, XATTR_VERITY = 6 };
-
 struct file_hasher {
 	struct digest_stream *streams[32]; /* by kernel id, made at first need */
 	uint8_t buffer[READ_SIZE];
@@ -107,18 +104,6 @@ int file_name(int fd, char ret[FILE_NAME_MAX])
 	return 0;
 }
 
-/* The algorithm that a security.ima value names, NULL if none. */
-static const struct algo *label_algo(const uint8_t *label, size_t n)
-{
-	if (n >= 2 && label[0] == XATTR_DIGEST_NG)
-		return algo_by_id(label[1]);
-	if (n >= 3 && (label[0] == XATTR_DIGSIG || label[0] == XATTR_VERITY) && label[1] >= 2)
-		return algo_by_id(label[2]);
-	if (label[0] == XATTR_DIGEST)
-		return algo_by_id(n == 17 ? ALGO_MD5 : ALGO_SHA1);
-	return NULL;
-}
-
 size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 {
 	const struct algo *named = NULL;
@@ -128,16 +113,16 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 		named = label_algo(buffer, n);
 	if (named && named->openssl)
 		*algo = named;
-	if (n > 0 && (buffer[0] == XATTR_DIGSIG || buffer[0] == XATTR_VERITY))
+	if (n > 0 && (buffer[0] == LABEL_SIGNATURE || buffer[0] == LABEL_VERITY))
 		return n;
 	n = fgetxattr(fd, "security.evm", buffer, FILE_LABEL_MAX);
-	return n > 0 && buffer[0] == XATTR_PORTABLE ? n : 0;
+	return n > 0 && buffer[0] == LABEL_PORTABLE ? n : 0;
 }
 
 int file_set_hash_label(int fd, const struct digest *digest)
 {
-	uint8_t label[LABEL_HASH_MAX], old[sizeof(label) + 1];
-	size_t n = label_encode_hash(digest, label);
+	uint8_t label[LABEL_DIGEST_MAX], old[sizeof(label) + 1];
+	size_t n = label_encode_digest(digest, label);
 	ssize_t had;
 
 	had = fgetxattr(fd, "security.ima", old, sizeof(old));
@@ -145,7 +130,7 @@ int file_set_hash_label(int fd, const struct digest *digest)
 		return 0;
 	if (had < 0 && errno != ENODATA)
 		return -errno;
-	if (had > 0 && (old[0] == XATTR_DIGSIG || old[0] == XATTR_VERITY))
+	if (had > 0 && (old[0] == LABEL_SIGNATURE || old[0] == LABEL_VERITY))
 		return 0;
 	if (had == (ssize_t)n && !memcmp(old, label, n))
 		return 0;

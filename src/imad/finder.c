@@ -7,6 +7,7 @@
 
 #include <imad/appraise.h>
 #include <imad/finder.h>
+#include <imad/signature.h>
 #include <imad/util.h>
 
 #define LABEL_MAX 65536 /* XATTR_SIZE_MAX */
@@ -20,7 +21,8 @@ int finder_read(int fd, struct finder *f)
 		return -ENOMEM;
 	if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
 		return -errno;
-	label_decode(bytes, n > 0 ? (size_t)n : 0, &f->label);
+	f->n = n > 0 ? (size_t)n : 0;
+	f->damaged = f->n && label_decode(bytes, f->n, &f->label, NULL) < 0;
 	f->bytes = take_ptr(bytes);
 	return 0;
 }
@@ -31,9 +33,11 @@ void finder_done(struct finder *f)
 	f->bytes = NULL;
 }
 
-bool finder_needs_digest(const struct finder *f)
+const struct algo *finder_needs_digest(const struct finder *f)
 {
-	return f->label.kind == LABEL_HASH || f->label.kind == LABEL_SIGNATURE;
+	const struct algo *algo = f->n && !f->damaged && f->label.type != LABEL_VERITY ? f->label.algo : NULL;
+
+	return algo && algo->openssl ? algo : NULL;
 }
 
 /* The file digest of fs-verity, in IMA's terms. 0 or negative errno: it has none, or of an unknown algorithm. */
@@ -59,33 +63,45 @@ static int verity_digest(int fd, struct digest *ret)
 
 static uint32_t judge_signature(const struct keyring *keys, const struct label *l, const struct digest *digest)
 {
-	switch (keys && digest ? keyring_verify(keys, l, digest) : KEYRING_NO_KEY) {
-	case KEYRING_GOOD:
-		return IMAD_FOUND_GOOD;
-	case KEYRING_VERSION:
-		return IMAD_FOUND_VERSION_BAD;
+	int v = keys && digest ? signature_verify(keys, l, digest) : SIGNATURE_NO_KEY;
+
+	return v == SIGNATURE_OK ? IMAD_FOUND_GOOD : v == SIGNATURE_UNSUPPORTED ? IMAD_FOUND_VERSION_BAD : 0;
+}
+
+/* What the first bytes claim, whether or not it is so. */
+static uint32_t claimed(const struct finder *f)
+{
+	const struct algo *algo = f->damaged ? label_algo(f->bytes, f->n) : f->label.algo;
+	unsigned int version = f->n > 1 ? f->bytes[1] : 0, id = algo ? algo->id : 0;
+
+	switch (f->n ? f->bytes[0] : 0) {
+	case LABEL_DIGEST:
+	case LABEL_DIGEST_NG:
+		return IMAD_FOUND(IMAD_LABEL_HASH, 0, id);
+	case LABEL_SIGNATURE:
+		return IMAD_FOUND(IMAD_LABEL_SIGNATURE, version, id);
+	case LABEL_VERITY:
+		return IMAD_FOUND(IMAD_LABEL_VERITY, version, id);
 	default:
-		return 0;
+		return IMAD_FOUND(f->n ? IMAD_LABEL_UNKNOWN : IMAD_LABEL_NONE, 0, 0);
 	}
 }
 
 uint32_t finder_found(const struct keyring *keys, int fd, const struct finder *f, const struct digest *digest)
 {
-	const struct label *l = &f->label;
+	uint32_t found = claimed(f);
 	struct digest verity;
 
-	switch (l->kind) {
-	case LABEL_NONE:
-		return IMAD_FOUND(IMAD_LABEL_NONE, 0, 0);
-	case LABEL_HASH:
-		return IMAD_FOUND(IMAD_LABEL_HASH, 0, l->algo) |
-		       (digest && label_has_digest(l, digest) ? IMAD_FOUND_GOOD : 0);
-	case LABEL_SIGNATURE:
-		return IMAD_FOUND(IMAD_LABEL_SIGNATURE, l->version, l->algo) | judge_signature(keys, l, digest);
-	case LABEL_VERITY:
-		return IMAD_FOUND(IMAD_LABEL_VERITY, l->version, l->algo) |
-		       judge_signature(keys, l, verity_digest(fd, &verity) == 0 ? &verity : NULL);
+	if (f->damaged || !f->n)
+		return found;
+	switch (IMAD_FOUND_KIND(found)) {
+	case IMAD_LABEL_HASH:
+		return found | (digest && label_holds(&f->label, digest) ? IMAD_FOUND_GOOD : 0);
+	case IMAD_LABEL_SIGNATURE:
+		return found | judge_signature(keys, &f->label, digest);
+	case IMAD_LABEL_VERITY:
+		return found | judge_signature(keys, &f->label, verity_digest(fd, &verity) == 0 ? &verity : NULL);
 	default:
-		return IMAD_FOUND(IMAD_LABEL_UNKNOWN, 0, 0);
+		return found;
 	}
 }

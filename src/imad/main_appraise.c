@@ -43,8 +43,8 @@ static int find(struct daemon *d, int fd, uint32_t *ret)
 
 	if (r < 0)
 		return r;
-	algo = algo_by_id(f.label.algo);
-	if (!finder_needs_digest(&f) || !algo->openssl) {
+	algo = finder_needs_digest(&f);
+	if (!algo) {
 		*ret = finder_found(d->keys, fd, &f, NULL);
 		return 0;
 	}

@@ -12,8 +12,6 @@
 
 #include "main.h"
 
-#define CERT_MAX (1u << 20) /* bytes of one file */
-
 /* The whole of a regular file. Its size or negative errno. */
 static ssize_t read_file(int dir, const char *name, uint8_t **ret)
 {
@@ -26,7 +24,7 @@ static ssize_t read_file(int dir, const char *name, uint8_t **ret)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if (st.st_size > CERT_MAX)
+	if (st.st_size > KEYRING_BYTES_MAX)
 		return -EFBIG;
 	bytes = malloc((size_t)st.st_size + 1);
 	n = bytes ? read(fd, bytes, (size_t)st.st_size) : -1;
@@ -36,28 +34,15 @@ static ssize_t read_file(int dir, const char *name, uint8_t **ret)
 	return n;
 }
 
-static const char *refusal_text(int r)
-{
-	switch (r) {
-	case -EBADMSG:
-		return "no certificate, or a damaged one";
-	case -EKEYREJECTED:
-		return "not signed by the CA of keys.ca";
-	case -EOPNOTSUPP:
-		return "its key is neither RSA nor EC";
-	default:
-		return strerror(-r);
-	}
-}
-
 static int set_ca(struct daemon *d)
 {
 	cleanup_free uint8_t *bytes = NULL;
+	const char *why = NULL;
 	ssize_t n = read_file(AT_FDCWD, d->conf.keys_ca, &bytes);
-	int r = n < 0 ? (int)n : keyring_set_ca(d->keys, bytes, n);
+	int r = n < 0 ? (int)n : keyring_set_ca(d->keys, bytes, n, &why);
 
 	if (r < 0)
-		log_msg(LOG_ERR, "keys.ca: '%s': %s", d->conf.keys_ca, refusal_text(r));
+		log_msg(LOG_ERR, "keys.ca: '%s': %s", d->conf.keys_ca, why ? why : strerror(-r));
 	return r;
 }
 
@@ -65,11 +50,12 @@ static int set_ca(struct daemon *d)
 static void add_file(struct daemon *d, int dir, const char *name)
 {
 	cleanup_free uint8_t *bytes = NULL;
+	const char *why = NULL;
 	ssize_t n = read_file(dir, name, &bytes);
-	int r = n < 0 ? (int)n : keyring_add(d->keys, bytes, n, name);
+	int r = n < 0 ? (int)n : keyring_add_cert(d->keys, bytes, n, name, &why);
 
 	if (r < 0)
-		log_msg(LOG_WARNING, "key '%s/%s' is not trusted: %s", d->conf.keys_dir, name, refusal_text(r));
+		log_msg(LOG_WARNING, "key '%s/%s' is not trusted: %s", d->conf.keys_dir, name, why ? why : strerror(-r));
 }
 
 static int is_visible(const struct dirent *e)

@@ -23,7 +23,9 @@ static const struct row {
 	char signature;	     /* i: security.ima, e: security.evm, 0: none */
 } rows[] = {
 	{ .names = -1 },
-	{ { 1 }, .n_ima = 21, .names = ALGO_SHA1 },
+	{ { 1, [20] = 1 }, .n_ima = 21, .names = ALGO_SHA1 },
+	{ { 1, 1 }, .n_ima = 21, .names = ALGO_MD5 }, /* padded with zeros */
+	{ { 1 }, .n_ima = 33, .names = -1 },
 	{ { 1 }, .n_ima = 17, .names = ALGO_MD5 },
 	{ { 4, ALGO_SHA256 }, .n_ima = 34, .names = ALGO_SHA256 },
 	{ { 4, ALGO_SHA512 }, .n_ima = 34, .names = ALGO_SHA512 },
