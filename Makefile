@@ -9,6 +9,7 @@ PREFIX      ?= /usr
 SBINDIR     ?= $(PREFIX)/sbin
 SYSCONFDIR  ?= /etc
 RUNSTATEDIR ?= /run
+LOCALSTATEDIR ?= /var
 PKG_CONFIG  ?= pkg-config
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -52,7 +53,8 @@ pkgs_fuzz           := libcrypto inih
 libs = $(if $(pkgs_$1),$(shell $(PKG_CONFIG) --libs $(pkgs_$1)))
 
 own_cppflags := -Iinclude -D_GNU_SOURCE -DIMAD_VERSION='"$(VERSION)"' \
-	-DIMAD_SYSCONFDIR='"$(SYSCONFDIR)/imad"' -DIMAD_RUNSTATEDIR='"$(RUNSTATEDIR)/imad"'
+	-DIMAD_SYSCONFDIR='"$(SYSCONFDIR)/imad"' -DIMAD_RUNSTATEDIR='"$(RUNSTATEDIR)/imad"' \
+	-DIMAD_STATEDIR='"$(LOCALSTATEDIR)/lib/imad"'
 own_cflags   := -std=gnu11 -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wundef -Wvla -Wformat=2 -fvisibility=hidden $(if $(WERROR),-Werror) $(flags_$(VARIANT))
 

@@ -28,6 +28,7 @@ enum conf_appraise { CONF_APPRAISE_OFF, CONF_APPRAISE_LOG, CONF_APPRAISE_FIX, CO
 struct conf {
 	bool off;			 /* imad=off on the kernel command line */
 	char policy[CONF_VALUE_MAX + 1]; /* built-in names and absolute file names, blank or '|' between; "" none */
+	bool policy_signed;		 /* policy.signed; default no */
 	char hash[CONF_VALUE_MAX + 1];	 /* algorithm name; default sha256 */
 	char template[CONF_VALUE_MAX + 1]; /* default ima-ng */
 	char rundir[CONF_VALUE_MAX + 1];   /* default /run/imad */

@@ -87,6 +87,12 @@ struct policy_builtin {
 extern const struct policy_builtin policy_builtins[]; /* ends with a row without a name */
 const struct policy_builtin *policy_builtin(const char *name, size_t len); /* NULL: none of that name */
 
+/*
+ * The number in the comment "# version: N", which must stand before the first rule.
+ * 0; -ENOENT: there is none; -EBADMSG: it is no number of 64 bits.
+ */
+int policy_version(const char *text, size_t n, uint64_t *ret);
+
 /* Print rule @i as the kernel reads it back (every token followed by one blank), newline at the end. */
 void policy_print_rule(const struct policy *p, unsigned int i, struct buf *out);
 

@@ -181,7 +181,8 @@ static int configure(struct daemon *d, const struct options *o)
 		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
 	if (d->conf.appraise == CONF_APPRAISE_FIX)
 		return log_errno(LOG_ERR, -EOPNOTSUPP, "appraise = fix: this version writes no labels; off, log or enforce");
-	return daemon_first_policy(d, o->check);
+	r = daemon_load_keys(d);
+	return r < 0 ? r : daemon_first_policy(d, o->check);
 }
 
 /* Whether the running kernel hashes files for BPF in the list's algorithm (kernel/bpf, CONFIG_IMA). */
@@ -260,9 +261,6 @@ static int make_parts(struct daemon *d)
 	gate_ops.arg = mounts_ops.arg = d;
 	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
-	r = daemon_load_keys(d);
-	if (r < 0)
-		return r;
 	r = hooks_new(&d->hooks);
 	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
 	if (r == 0)
@@ -295,6 +293,7 @@ static int switch_on(struct daemon *d)
 		r = mounts_scan(d->mounts, &d->rules->policy);
 	if (r < 0)
 		return r;
+	(void)daemon_keep_version(d);
 	daemon_measure_policy(d, d->rules);
 	daemon_measure_data(d);
 	daemon_measure_running(d);

@@ -36,6 +36,7 @@ struct sd_event_source;
 struct ruleset {
 	struct policy policy;
 	char source[CONF_VALUE_MAX + 1]; /* names and files as in imad.conf */
+	uint64_t version;	 /* least of its files'; 0: it has none, or nobody asked */
 	int files[POLICY_FILES_MAX];	 /* read for it, open until they have been measured */
 	unsigned int n_files;
 };
@@ -102,9 +103,20 @@ uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_fu
 int daemon_load_keys(struct daemon *d);
 
 /* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; op and cause are filled in. */
+const char *daemon_cause_text(unsigned int cause);
 void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsigned int cause);
-/* A policy file, as the active rules for POLICY_CHECK say. 0, or -EACCES with *@why. */
-int daemon_appraise_policy_file(struct daemon *d, int fd, const char *path, struct refusal *why);
+/*
+ * A policy file whose text was read: what the active rules for POLICY_CHECK say, and
+ * what policy.signed asks; notes its version in @set. 0, or negative errno with *@why.
+ */
+struct policy_file {
+	int fd;
+	const char *path, *text;
+	size_t n;
+};
+int daemon_check_policy_file(struct daemon *d, struct ruleset *set, const struct policy_file *f, struct refusal *why);
+/* The active policy is there to stay: no lower version from now on. 0 or negative errno, logged. */
+int daemon_keep_version(struct daemon *d);
 
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
 extern const struct engine_ops daemon_engine_ops;

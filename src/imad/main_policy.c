@@ -114,7 +114,7 @@ static int load_file(struct daemon *d, struct ruleset *set, const char *path, st
 	r = parse_text(set, path, text, n, why);
 	if (r < 0)
 		return r;
-	r = daemon_appraise_policy_file(d, fd, path, why);
+	r = daemon_check_policy_file(d, set, &(struct policy_file){ fd, path, text, (size_t)n }, why);
 	if (r < 0)
 		return r;
 	if (set->n_files == POLICY_FILES_MAX)
@@ -202,7 +202,9 @@ static int compile(struct daemon *d, struct ruleset *set, const char *names, str
 	int r = check_names(names, why);
 
 	for (const struct policy_builtin *b = policy_builtins; b->name && r == 0; b++)
-		if (is_named(names, b->name) && !(b->unless && is_named(names, b->unless)))
+		if (is_named(names, b->name) && d->rules && d->conf.policy_signed)
+			r = refuse(why, -EPERM, "policy.signed: the built-in policy '%s' counts in imad.conf only", b->name);
+		else if (is_named(names, b->name) && !(b->unless && is_named(names, b->unless)))
 			r = parse_text(set, b->name, b->text, strlen(b->text), why);
 	snprintf(copy, sizeof(copy), "%s", names);
 	for (char *name = strtok_r(copy, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
@@ -232,6 +234,8 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 
 	if (!set)
 		return refuse(why, -ENOMEM, "%s", strerror(ENOMEM));
+	if (append)
+		set->version = d->rules->version;
 	r = inherit(set, d->rules ? d->rules : &none, append, names);
 	if (r < 0)
 		return refuse(why, r, "too many policies loaded one on the other");

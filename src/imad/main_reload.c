@@ -124,7 +124,10 @@ int daemon_first_policy(struct daemon *d, bool check)
 
 	saved_path(d, "", path, sizeof(path));
 	saved = !check && d->boot_id[0] && read_saved_head(d, path, source, sizeof(source), &locked);
-	r = daemon_compile_policy(d, saved ? path : names, false, &d->rules, &why);
+	/* A kept text has no signature: what was signed is read again. */
+	if (saved)
+		names = d->conf.policy_signed ? source : path;
+	r = daemon_compile_policy(d, names, false, &d->rules, &why);
 	if (r < 0) {
 		log_msg(LOG_ERR, "%s", why.text);
 		return r;
@@ -282,6 +285,7 @@ static int activate(struct daemon *d, struct ruleset **set, int64_t confirm_s)
 	if (!confirm_s) {
 		free_previous(d);
 		save_or_warn(d);
+		(void)daemon_keep_version(d);
 	}
 	log_msg(LOG_NOTICE, "policy \"%s\": %u rules%s", d->rules->source, d->rules->policy.n_rules,
 		confirm_s ? ", to be confirmed" : "");
@@ -339,6 +343,7 @@ void daemon_policy_confirm(void *arg, struct server_call *call)
 	}
 	free_previous(d);
 	save_or_warn(d);
+	(void)daemon_keep_version(d);
 	log_msg(LOG_NOTICE, "policy \"%s\" is confirmed", d->rules->source);
 	server_answer(call, 0);
 }

@@ -171,6 +171,17 @@ static const char *parse_appraise(void *field, const char *value)
 	return NULL;
 }
 
+static const char *parse_yes_no(void *field, const char *value)
+{
+	static const char *const names[] = { "no", "yes" };
+	int i = find_name(names, ARRAY_SIZE(names), value);
+
+	if (i < 0)
+		return "must be yes or no";
+	*(bool *)field = i;
+	return NULL;
+}
+
 static const char *parse_log_level(void *field, const char *value)
 {
 	/* Numbered as syslog(3) does. */
@@ -209,6 +220,7 @@ static const struct conf_key {
 	    "longest time that a use is held, 100ms to 60s"),
 	KEY("gate.on_timeout", parse_on_timeout, gate_on_timeout, "answer after the deadline: allow or deny"),
 	KEY("gate.workers", parse_workers, gate_workers, "hashing threads; 0: one a CPU"),
+	KEY("policy.signed", parse_yes_no, policy_signed, "whether only signed policy files are taken: yes or no"),
 	KEY("keys.dir", parse_directory, keys_dir, "directory of the certificates whose signatures are trusted"),
 	KEY("keys.ca", parse_optional_path, keys_ca, "file of the certificates that must have signed those"),
 	KEY("tpm.tcti", parse_text, tpm_tcti, "TCTI of the TPM; none: no TPM"),
