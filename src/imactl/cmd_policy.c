@@ -20,6 +20,9 @@ static const struct {
 	  "             [--fsuuid UUID] [--keyring|--label NAME]\n"
 	  "             [--obj-user|--obj-role|--obj-type|--subj-user|--subj-role|--subj-type LABEL]\n"
 	  "      which rule decides about a use, and why" },
+	{ "simulate", cmd_policy_simulate,
+	  "[--json] [-v] [--since boot|RECORD] [--list FILE] NAME|FILE...\n"
+	  "      what the policy would have done with the uses that the list has recorded" },
 	{ "show", cmd_policy_show,
 	  "[--json]\n"
 	  "      the active rules, each with how often it decided a use that was not known yet" },

@@ -36,6 +36,7 @@ int cmd_policy(const struct imactl *ctl, int argc, char **argv);
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
 int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy_test(const struct imactl *ctl, int argc, char **argv);
+int cmd_policy_simulate(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy_show(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy_load(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy_confirm(const struct imactl *ctl, int argc, char **argv);
