@@ -13,7 +13,7 @@
  *   kernel_load_data      ... that come from memory                  before they are taken
  *   key_post_create_or_update, ima_kexec_cmdline    what is measured and is no file: data.h
  *   inode_setattr         truncate(2): the content changes without an open
- *   bprm_committed_creds  the exec is over
+ *   bprm_committed_creds, task_free    the exec is over
  *
  * Order in every kernel: file_open -> fanotify OPEN_PERM -> ... -> fanotify
  * ACCESS_PERM at the first read -> bprm_check_security -> mmap_file.
@@ -252,6 +252,12 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	return 0;
 }
 
+/* execveat(AT_EXECVE_CHECK), since 6.14: an interpreter asks, and nothing is executed. */
+static __always_inline bool is_check(struct linux_binprm *bprm)
+{
+	return bpf_core_field_exists(bprm->is_check) && BPF_CORE_READ_BITFIELD(bprm, is_check);
+}
+
 SEC("lsm.s/bprm_check_security")
 int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 {
@@ -265,7 +271,7 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 
 	if (!control.active)
 		return 0;
-	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F')
+	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F' && !is_check(bprm))
 		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
@@ -283,6 +289,8 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 	}
 	if (slots)
 		use(file, inode, v, func, slots);
+	if (r < 0)
+		bpf_map_delete_elem(&in_elf_exec, &tid);
 	return r;
 }
 
@@ -315,6 +323,16 @@ SEC("lsm/bprm_committed_creds")
 int BPF_PROG(imad_bprm_committed, struct linux_binprm *bprm)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&in_elf_exec, &tid);
+	return 0;
+}
+
+/* An exec that failed on its way: its thread's number comes back with another one. */
+SEC("lsm/task_free")
+int BPF_PROG(imad_task_free, struct task_struct *task)
+{
+	__u32 tid = task->pid;
 
 	bpf_map_delete_elem(&in_elf_exec, &tid);
 	return 0;

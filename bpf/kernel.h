@@ -148,6 +148,7 @@ struct file {
 struct linux_binprm {
 	struct file *file;
 	struct cred *cred; /* of the program to be */
+	unsigned int is_check : 1; /* since 6.14 */
 	char buf[256];
 };
 

@@ -89,6 +89,7 @@ verdicts() {
 		echo "again $f $(try $W/$f)"
 		echo "map $f $(try /vm/probe mmap-exec $W/$f)"
 		echo "read $f $(try cat $W/$f)"
+		echo "ask $f $(try /vm/probe exec-check $W/$f)"
 	done
 	echo "module unsigned $(try /vm/probe finit-module $W/brd.ko)"
 	echo "module signed by another $(try /vm/probe finit-module $W/other.ko)"
@@ -106,6 +107,10 @@ expect() { check "$1" grep -qx "$1" "$RESULTS/$BOOT"; }
 for f in hash hash512 not-asked a-hash512; do expect "exec $f 0"; done
 for f in unlabelled hash-wrong hash-short unknown hash-changed s-unlabelled s-hash s-other s-v1 a-hash256; do expect "exec $f 126"; done
 for f in unlabelled hash-wrong s-hash; do expect "map $f 13"; expect "read $f 0"; done
+if [ "$(printf '%s\n' 6.14 "$(uname -r)" | sort -V | head -n 1)" = 6.14 ]; then
+	for f in hash not-asked; do expect "ask $f 0"; done
+	for f in unlabelled hash-wrong s-hash; do expect "ask $f 13"; done
+fi
 expect "module unsigned 13"
 expect "label sha1 1"
 expect "label sha256 0"
@@ -158,6 +163,7 @@ check "unlabelled again" exits 126 sh -c $W/live
 
 # Policies, under a rule for POLICY_CHECK.
 echo 'measure func=BPRM_CHECK' >$W/next
+check "a built-in policy is refused" exits 1 imactl policy load tcb
 check "an unsigned policy is refused" exits 1 imactl policy load $W/next
 evmctl ima_sign -a sha256 --key "$RESULTS/good.key" $W/next >/dev/null 2>&1
 check "a signed one is taken" imactl policy load $W/next

@@ -236,6 +236,19 @@ static int use_exec(const char *file)
 	return last(execv(file, argv));
 }
 
+/* What an interpreter asks before it runs a script; the kernel executes nothing. */
+static int then_ask(int fd)
+{
+	char *none[] = { NULL };
+
+	return last(syscall(SYS_execveat, fd, "", none, none, AT_EMPTY_PATH | 0x10000 /* AT_EXECVE_CHECK */));
+}
+
+static int use_exec_check(const char *file)
+{
+	return open_then(file, O_RDONLY, then_ask);
+}
+
 static int use_fd_exec(const char *file)
 {
 	return open_then(file, O_PATH, exec_fd);
@@ -365,6 +378,7 @@ static const struct {
 	int (*use)(const char *file);
 } uses[] = {
 	{ "init-module", use_init_module },
+	{ "exec-check", use_exec_check },
 	{ "finit-module", use_finit_module },
 	{ "kexec", use_kexec },
 	{ "kexec-memory", use_kexec_memory },

@@ -114,6 +114,7 @@ struct policy_file {
 	const char *path, *text;
 	size_t n;
 };
+bool daemon_wants_signed_policies(const struct daemon *d); /* so that a name alone does not do */
 int daemon_check_policy_file(struct daemon *d, struct ruleset *set, const struct policy_file *f, struct refusal *why);
 /* The active policy is there to stay: no lower version from now on. 0 or negative errno, logged. */
 int daemon_keep_version(struct daemon *d);

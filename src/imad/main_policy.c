@@ -202,8 +202,9 @@ static int compile(struct daemon *d, struct ruleset *set, const char *names, str
 	int r = check_names(names, why);
 
 	for (const struct policy_builtin *b = policy_builtins; b->name && r == 0; b++)
-		if (is_named(names, b->name) && d->rules && d->conf.policy_signed)
-			r = refuse(why, -EPERM, "policy.signed: the built-in policy '%s' counts in imad.conf only", b->name);
+		if (is_named(names, b->name) && d->rules && daemon_wants_signed_policies(d))
+			r = refuse(why, -EACCES, "a signed policy file is required; the built-in policy '%s' counts in imad.conf only",
+				   b->name);
 		else if (is_named(names, b->name) && !(b->unless && is_named(names, b->unless)))
 			r = parse_text(set, b->name, b->text, strlen(b->text), why);
 	snprintf(copy, sizeof(copy), "%s", names);
@@ -229,6 +230,7 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 {
 	static const struct ruleset none;
 	cleanup(ruleset_freep) struct ruleset *set = calloc(1, sizeof(*set));
+	struct policy_summary sum;
 	unsigned int inactive;
 	int r;
 
@@ -250,6 +252,9 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
 			set->policy.n_inactive - inactive);
 	daemon_warn_of_labels(&set->policy);
+	policy_summarize(&set->policy, &sum);
+	if ((sum.classes & IMAD_APPRAISE) && d->conf.appraise == CONF_APPRAISE_OFF)
+		log_msg(LOG_WARNING, "the policy has appraise rules, and appraise is off: they do nothing");
 	if (!set->policy.n_rules)
 		log_msg(LOG_WARNING, "the policy has no rules: nothing will be measured (policy= in imad.conf, or --policy)");
 	*ret = take_ptr(set);

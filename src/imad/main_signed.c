@@ -173,6 +173,17 @@ int daemon_keep_version(struct daemon *d)
 	return r;
 }
 
+bool daemon_wants_signed_policies(const struct daemon *d)
+{
+	for (unsigned int i = 0; i < d->rules->policy.n_rules && d->conf.appraise == CONF_APPRAISE_ENFORCE; i++) {
+		const struct imad_rule *r = &d->rules->policy.rules[i];
+
+		if (r->action == IMAD_APPRAISE && (r->conds & IMAD_COND_FUNC) && r->func == IMAD_POLICY_CHECK)
+			return true;
+	}
+	return d->conf.policy_signed;
+}
+
 int daemon_check_policy_file(struct daemon *d, struct ruleset *set, const struct policy_file *f, struct refusal *why)
 {
 	int r = appraise(d, f, why);
