@@ -7,6 +7,7 @@
  *   file_open             every open: generation, wants, ToMToU      before the gate
  *   file_post_open        since 6.9: opens that the gate will not hold  after OPEN_PERM
  *   bprm_check_security   every file of an exec chain                after the gate
+ *   bprm_creds_for_exec   ... and what execveat(AT_EXECVE_CHECK) asks about
  *   bprm_creds_from_file  the file that becomes the program, CREDS_CHECK as since 6.19
  *   mmap_file             every mapping of a file                    after the gate
  *   kernel_read_file      modules, firmware, kexec images            before the gate (access), after (open)
@@ -252,27 +253,16 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	return 0;
 }
 
-/* execveat(AT_EXECVE_CHECK), since 6.14: an interpreter asks, and nothing is executed. */
-static __always_inline bool is_check(struct linux_binprm *bprm)
+/* A file of an exec chain, or one that an interpreter asks about. */
+static __always_inline int check_program(struct linux_binprm *bprm)
 {
-	return bpf_core_field_exists(bprm->is_check) && BPF_CORE_READ_BITFIELD(bprm, is_check);
-}
-
-SEC("lsm.s/bprm_check_security")
-int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
-{
-	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots, done, func;
 	struct file *file = bprm->file;
 	struct inode *inode = file->f_inode;
+	__u32 slots, done, func;
 	struct imad_verdict *v;
 	struct walk w = {};
-	__u8 one = 1;
 	int r;
 
-	if (!control.active)
-		return 0;
-	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F' && !is_check(bprm))
-		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
 	if (is_settled(inode, v, done) || is_skipped(inode))
@@ -289,6 +279,30 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 	}
 	if (slots)
 		use(file, inode, v, func, slots);
+	return r;
+}
+
+/* Since 6.14 an interpreter can ask whether a script may be executed; no other hook is called then. */
+SEC("lsm.s/bprm_creds_for_exec")
+int BPF_PROG(imad_exec_check, struct linux_binprm *bprm)
+{
+	if (!control.active || !bpf_core_field_exists(bprm->is_check) || !BPF_CORE_READ_BITFIELD(bprm, is_check))
+		return 0;
+	return check_program(bprm);
+}
+
+SEC("lsm.s/bprm_check_security")
+int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u8 one = 1;
+	int r;
+
+	if (!control.active)
+		return 0;
+	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F')
+		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
+	r = check_program(bprm);
 	if (r < 0)
 		bpf_map_delete_elem(&in_elf_exec, &tid);
 	return r;
