@@ -39,6 +39,7 @@ pkgs_test_critical  := libcrypto
 pkgs_test_digest    := libcrypto
 pkgs_test_file      := libcrypto
 pkgs_test_file_label := libcrypto
+pkgs_test_finder    := libcrypto
 pkgs_test_keyring   := libcrypto
 pkgs_test_list      := libcrypto
 pkgs_test_pcr       := libcrypto

@@ -94,7 +94,7 @@ static __always_inline bool is_label(void *ctx, __u32 n)
 
 /* setxattr(idmap, dentry, name, value, size, flags): SETXATTR_CHECK says which hash algorithms a label may have. */
 SEC("?lsm/inode_setxattr")
-int BPF_PROG(imad_setxattr)
+int BPF_PROG(imad_setxattr, void *idmap, struct dentry *dentry)
 {
 	__u64 value = 0, size = 0;
 	__u8 head[3] = {};
@@ -110,6 +110,7 @@ int BPF_PROG(imad_setxattr)
 	if (algo < 0 || algo > 31 || (control.setxattr_algos >> algo & 1))
 		return 0;
 	count(failures);
+	emit_data(IMAD_SETXATTR_CHECK, 0, (const char *)dentry->d_name.name, NULL, 0);
 	if (control.appraise != IMAD_APPRAISE_ENFORCE)
 		return 0;
 	count(denials);

@@ -33,8 +33,8 @@ char LICENSE[] SEC("license") = "GPL";
 #include "facts.h"
 #include "event.h"
 #include "want.h"
-#include "appraise.h"
 #include "data.h"
+#include "appraise.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
 {

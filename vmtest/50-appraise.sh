@@ -144,6 +144,8 @@ told denied-hash-algorithm $W/a-hash256
 told IMA-signature-required brd.ko
 told no-file init_module
 told failed-mprotect hash
+told denied-hash-algorithm kernel
+check "counted" sh -c "imactl status --json | grep -qE '\"mode\": ?\"enforce\", ?\"keys\": ?1, ?\"failures\": ?[0-9]+, ?\"denials\": ?[1-9]'"
 check "in the audit system too" sh -c "dmesg | grep -q 'type=1121 .*op=integrity_data pid=.* cause=missing-hash .*name=\"$W/unlabelled\"'"
 
 # Content and label while imad runs.

@@ -63,9 +63,7 @@ static int verity_digest(int fd, struct digest *ret)
 
 static uint32_t judge_signature(const struct keyring *keys, const struct label *l, const struct digest *digest)
 {
-	int v = keys && digest ? signature_verify(keys, l, digest) : SIGNATURE_NO_KEY;
-
-	return v == SIGNATURE_OK ? IMAD_FOUND_GOOD : v == SIGNATURE_UNSUPPORTED ? IMAD_FOUND_VERSION_BAD : 0;
+	return keys && digest && signature_verify(keys, l, digest) == SIGNATURE_OK ? IMAD_FOUND_GOOD : 0;
 }
 
 /* What the first bytes claim, whether or not it is so. */
@@ -79,9 +77,9 @@ static uint32_t claimed(const struct finder *f)
 	case LABEL_DIGEST_NG:
 		return IMAD_FOUND(IMAD_LABEL_HASH, 0, id);
 	case LABEL_SIGNATURE:
-		return IMAD_FOUND(IMAD_LABEL_SIGNATURE, version, id);
+		return IMAD_FOUND(IMAD_LABEL_SIGNATURE, version, id) | (version > 3 ? IMAD_FOUND_VERSION_BAD : 0);
 	case LABEL_VERITY:
-		return IMAD_FOUND(IMAD_LABEL_VERITY, version, id);
+		return IMAD_FOUND(IMAD_LABEL_VERITY, version, id) | (version != 3 ? IMAD_FOUND_VERSION_BAD : 0);
 	default:
 		return IMAD_FOUND(f->n ? IMAD_LABEL_UNKNOWN : IMAD_LABEL_NONE, 0, 0);
 	}

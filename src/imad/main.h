@@ -102,7 +102,7 @@ uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_fu
 /* main_keys.c: read the trusted keys. 0 or negative errno, logged; a certificate that is none is only logged. */
 int daemon_load_keys(struct daemon *d);
 
-/* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; op and cause are filled in. */
+/* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; cause is filled in, and op if it is NULL. */
 const char *daemon_cause_text(unsigned int cause);
 void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsigned int cause);
 /*

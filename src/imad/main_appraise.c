@@ -20,7 +20,8 @@ void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsign
 	struct audit_failure told = *f;
 	struct audit_subject who;
 
-	told.op = cause == IMAD_CAUSE_MPROTECT ? "collect_data" : "appraise_data";
+	if (!told.op)
+		told.op = cause == IMAD_CAUSE_MPROTECT ? "collect_data" : "appraise_data";
 	told.cause = daemon_cause_text(cause);
 	audit_subject(f->pid, f->uid, &who);
 	audit_failure_body(&who, &told, &body);

@@ -147,7 +147,9 @@ static void on_data(void *arg, const struct imad_data_event *e)
 	if (!e->slots) { /* refused, not measured */
 		struct audit_failure f = { .name = e->name, .pid = e->tgid, .uid = e->uid };
 
-		daemon_tell_failure(d, &f, IMAD_CAUSE_NO_FILE);
+		if (e->func == IMAD_SETXATTR_CHECK)
+			f.op = "set_data";
+		daemon_tell_failure(d, &f, f.op ? IMAD_CAUSE_DENIED_ALGORITHM : IMAD_CAUSE_NO_FILE);
 		return;
 	}
 	if (e->len == 0 || e->len > IMAD_DATA_MAX) {

@@ -151,6 +151,20 @@ static void add_ungated(void *gaps, const struct mounts_entry *e)
 			e->type, e->reason);
 }
 
+static void add_appraise(struct daemon *d, json_object *root, const struct imad_counters *c)
+{
+	static const char *const modes[] = {
+		[CONF_APPRAISE_OFF] = "off", [CONF_APPRAISE_LOG] = "log", [CONF_APPRAISE_ENFORCE] = "enforce",
+	};
+	json_object *o = add_object(root, "appraisal");
+
+	add_str(o, "mode", modes[d->conf.appraise]);
+	add_int(o, "keys", keyring_count(d->keys));
+	add_int(o, "failures", c->failures);
+	add_int(o, "denials", c->denials);
+	add_int(o, "audit_dropped", audit_dropped());
+}
+
 /* What the list cannot show, in words. */
 static void add_gaps(struct daemon *d, json_object *root, const struct imad_counters *c)
 {
@@ -196,7 +210,7 @@ int daemon_status(struct daemon *d, struct buf *json)
 	add_policy(d, root);
 	add_str(root, "hash", d->hash->name);
 	add_str(root, "template", d->template->name);
-	add_str(root, "appraise", "off");
+	add_appraise(d, root, &c);
 	add_list_and_tpm(d, root);
 	add_gate(d, root);
 	mounts_each(d->mounts, add_filesystem, add_array(root, "filesystems"));

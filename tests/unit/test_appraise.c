@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Appraise: what was found of a label against what the rules ask, in the kernel's words. */
+#include <stdio.h>
+
+#include <imad/appraise.h>
+#include <imad/util.h>
+
+#include "test.h"
+
+#define GOOD IMAD_FOUND_GOOD
+#define SHA256 4
+#define NONE IMAD_FOUND(IMAD_LABEL_NONE, 0, 0)
+#define HASH IMAD_FOUND(IMAD_LABEL_HASH, 0, SHA256)
+#define SIG2 IMAD_FOUND(IMAD_LABEL_SIGNATURE, 2, SHA256)
+#define SIG3 IMAD_FOUND(IMAD_LABEL_SIGNATURE, 3, SHA256)
+#define SIG9 (IMAD_FOUND(IMAD_LABEL_SIGNATURE, 9, SHA256) | IMAD_FOUND_VERSION_BAD)
+#define VERITY IMAD_FOUND(IMAD_LABEL_VERITY, 3, SHA256)
+#define VERITY2 (IMAD_FOUND(IMAD_LABEL_VERITY, 2, SHA256) | IMAD_FOUND_VERSION_BAD)
+#define UNKNOWN IMAD_FOUND(IMAD_LABEL_UNKNOWN, 0, 0)
+#define IMASIG IMAD_OPT_SIGNED
+#define BY_VERITY (IMAD_OPT_SIGNED | IMAD_OPT_VERITY)
+#define BY_SIGV3 (IMAD_OPT_SIGNED | IMAD_OPT_SIGV3)
+
+static const struct row {
+	uint32_t found, opts, algos, cause;
+} rows[] = {
+	{ NONE, 0, 0, IMAD_CAUSE_MISSING_HASH },
+	{ NONE, IMASIG, 0, IMAD_CAUSE_SIGNATURE_REQUIRED },
+	{ NONE, BY_VERITY, 0, IMAD_CAUSE_VERITY_REQUIRED },
+	{ HASH | GOOD, 0, 0, IMAD_CAUSE_PASS },
+	{ HASH, 0, 0, IMAD_CAUSE_INVALID_HASH },
+	{ HASH | GOOD, IMASIG, 0, IMAD_CAUSE_SIGNATURE_REQUIRED },
+	{ HASH | GOOD, BY_VERITY, 0, IMAD_CAUSE_VERITY_REQUIRED },
+	{ SIG2 | GOOD, 0, 0, IMAD_CAUSE_PASS },
+	{ SIG2 | GOOD, IMASIG, 0, IMAD_CAUSE_PASS },
+	{ SIG2, 0, 0, IMAD_CAUSE_INVALID_SIGNATURE },
+	{ SIG2, IMASIG, 0, IMAD_CAUSE_INVALID_SIGNATURE },
+	{ SIG2 | GOOD, BY_SIGV3, 0, IMAD_CAUSE_SIGV3_REQUIRED },
+	{ SIG3 | GOOD, BY_SIGV3, 0, IMAD_CAUSE_PASS },
+	{ SIG3, BY_SIGV3, 0, IMAD_CAUSE_INVALID_SIGNATURE },
+	{ SIG3 | GOOD, BY_VERITY, 0, IMAD_CAUSE_VERITY_REQUIRED },
+	{ SIG9, IMASIG, 0, IMAD_CAUSE_INVALID_VERSION },
+	{ VERITY | GOOD, BY_VERITY, 0, IMAD_CAUSE_PASS },
+	{ VERITY, BY_VERITY, 0, IMAD_CAUSE_INVALID_VERITY },
+	{ VERITY | GOOD, IMASIG, 0, IMAD_CAUSE_SIGNATURE_REQUIRED },
+	{ VERITY2, BY_VERITY, 0, IMAD_CAUSE_INVALID_VERSION },
+	{ UNKNOWN, 0, 0, IMAD_CAUSE_UNKNOWN_DATA },
+	{ UNKNOWN, IMASIG, 0, IMAD_CAUSE_UNKNOWN_DATA },
+	{ HASH | GOOD, 0, 1u << SHA256, IMAD_CAUSE_PASS },
+	{ HASH | GOOD, 0, 1u << 6, IMAD_CAUSE_DENIED_ALGORITHM },
+	{ SIG2 | GOOD, IMASIG, 1u << 6 | 1u << 5, IMAD_CAUSE_DENIED_ALGORITHM },
+	{ HASH, 0, 1u << 6, IMAD_CAUSE_INVALID_HASH }, /* the label first, then its algorithm */
+};
+
+static void verdicts(void **state)
+{
+	(void)state;
+	for (const struct row *r = rows; r < rows + ARRAY_SIZE(rows); r++)
+		if (imad_judge(r->opts, r->algos, r->found) != r->cause)
+			fail_msg("row %td: cause %u", r - rows, imad_judge(r->opts, r->algos, r->found));
+}
+
+/* No label that says it is not good passes, whatever is asked. */
+static void nothing_passes_without_good(void **state)
+{
+	(void)state;
+	for (uint32_t kind = 0; kind < 16; kind++)
+		for (uint32_t opts = 0; opts < 32; opts++)
+			for (uint32_t version = 0; version < 5; version++)
+				assert_int_not_equal(imad_judge(opts, 0, IMAD_FOUND(kind, version, SHA256)), IMAD_CAUSE_PASS);
+}
+
+/* What the hooks rely on: without verity, what passes with all options passes with any part of them. */
+static void strictest_first(void **state)
+{
+	const uint32_t all = IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 | IMAD_OPT_MODSIG | IMAD_OPT_DIRECTIO;
+
+	(void)state;
+	for (uint32_t opts = 0; opts <= all; opts++)
+		for (uint32_t part = 0; part <= opts; part++)
+			for (uint32_t found = 0; found < 0x400 && !(opts & IMAD_OPT_VERITY) && (part & opts) == part; found++)
+				if (imad_judge(opts, 0, found) == IMAD_CAUSE_PASS)
+					assert_int_equal(imad_judge(part, 0, found), IMAD_CAUSE_PASS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(nothing_passes_without_good),
+		cmocka_unit_test(strictest_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
