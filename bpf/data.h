@@ -121,7 +121,7 @@ int BPF_PROG(imad_kexec_cmdline, int fd, const void *text, int len)
 	return 0;
 }
 
-static __always_inline __u32 load_func(__u32 id)
+static __always_inline __u32 read_func(__u32 id)
 {
 	switch (id) {
 	case READING_FIRMWARE:
@@ -132,8 +132,10 @@ static __always_inline __u32 load_func(__u32 id)
 		return IMAD_KEXEC_KERNEL_CHECK;
 	case READING_KEXEC_INITRAMFS:
 		return IMAD_KEXEC_INITRAMFS_CHECK;
+	case READING_POLICY:
+		return IMAD_POLICY_CHECK;
 	default:
-		return IMAD_NONE;
+		return IMAD_FILE_CHECK;
 	}
 }
 
@@ -148,10 +150,10 @@ static __always_inline const char *name_of_load(__u32 func)
 SEC("?lsm/kernel_load_data")
 int BPF_PROG(imad_kernel_load_data, int id, bool contents)
 {
-	__u32 func = load_func(id), slots;
+	__u32 func = read_func(id), slots; /* the numbers are those of what is read */
 	struct walk w = {};
 
-	if (!control.active || !func)
+	if (!control.active || func == IMAD_FILE_CHECK || func == IMAD_POLICY_CHECK)
 		return 0;
 	if (control.load_denied & (1u << func)) {
 		count(failures);

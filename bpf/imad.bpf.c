@@ -397,24 +397,6 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	return 0;
 }
 
-static __always_inline __u32 read_func(__u32 id)
-{
-	switch (id) {
-	case READING_FIRMWARE:
-		return IMAD_FIRMWARE_CHECK;
-	case READING_MODULE:
-		return IMAD_MODULE_CHECK;
-	case READING_KEXEC_IMAGE:
-		return IMAD_KEXEC_KERNEL_CHECK;
-	case READING_KEXEC_INITRAMFS:
-		return IMAD_KEXEC_INITRAMFS_CHECK;
-	case READING_POLICY:
-		return IMAD_POLICY_CHECK;
-	default:
-		return IMAD_FILE_CHECK;
-	}
-}
-
 SEC("lsm.s/kernel_read_file")
 int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool contents)
 {
