@@ -90,21 +90,21 @@ static __always_inline void kexec_command_line(const void *text, __u64 len)
 		emit_data(IMAD_KEXEC_CMDLINE, slots, "kexec-cmdline", text, len);
 }
 
-/* Since 6.9 a hook of its own; before that the function of the kernel's IMA. The daemon loads the one that fits. */
-SEC("?lsm/key_post_create_or_update")
-int BPF_PROG(imad_key_added, struct key *keyring, struct key *key, const void *payload, __u64 len)
-{
-	key_added(keyring, key, payload, len);
-	return 0;
-}
-
-/* Before 6.3 the verifier lets nobody read an argument of type const void * but by the helper. */
+/* Most releases let nobody read an argument of type const void * but by the helper. */
 static __always_inline const void *pointer_arg(void *ctx, __u32 n)
 {
 	__u64 value = 0;
 
 	bpf_get_func_arg(ctx, n, &value);
 	return (const void *)value;
+}
+
+/* Since 6.9 a hook of its own; before that the function of the kernel's IMA. The daemon loads the one that fits. */
+SEC("?lsm/key_post_create_or_update")
+int BPF_PROG(imad_key_added, struct key *keyring, struct key *key, const void *payload, __u64 len)
+{
+	key_added(keyring, key, pointer_arg(ctx, 2), len);
+	return 0;
 }
 
 SEC("?fentry/ima_post_key_create_or_update")

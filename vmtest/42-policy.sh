@@ -2,7 +2,7 @@
 # The policy of a running imad: shown, replaced, added to, rolled back, locked; bad ones refused whole; and
 # replaced under load without a use that falls between the old rules and the new ones.
 # kernels: 6.1 7.2
-# time: 240
+# time: 480
 . /vm/lib.sh
 
 list=/run/imad/ascii_runtime_measurements
