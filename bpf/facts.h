@@ -51,8 +51,9 @@ static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode
 		bpf_probe_read_kernel_str(f->fs_subtype, sizeof(f->fs_subtype), sb->s_subtype);
 }
 
-static long walk_rule(__u32 i, struct walk *w)
+static long walk_rule(__u32 i, struct walk **at)
 {
+	struct walk *w = *at;
 	__u32 key = w->base + i, open = w->decision.open;
 	struct imad_rule *r = bpf_map_lookup_elem(&rules, &key);
 	long end = !r || imad_decide(&w->decision, r, &w->facts);
@@ -68,12 +69,15 @@ static long walk_rule(__u32 i, struct walk *w)
 
 /*
  * The slots that @func with @mask asks for beyond what is @done; w->facts is filled.
- * What the rules decided is in w->decision.
+ * What the rules decided is in w->decision. A global function: the verifier goes through it
+ * once, and not at each of its many calls; @w is never NULL.
  */
-static __always_inline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
+__noinline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 {
 	__u32 active = control.rules;
 
+	if (!w)
+		return 0;
 	w->decision = (struct imad_decision){ .open = control.classes };
 	if (!(control.funcs & (1u << func)))
 		return 0;
@@ -81,7 +85,7 @@ static __always_inline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32
 	w->facts.mask = mask;
 	w->base = (active >> 16) * IMAD_RULES_MAX;
 	count(matches);
-	bpf_loop(active & 0xffff, walk_rule, w, 0);
+	bpf_loop(active & 0xffff, walk_rule, &w, 0); /* of all memory only the stack can be handed on */
 	return imad_wanted(&w->decision, done);
 }
 
