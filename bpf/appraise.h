@@ -84,7 +84,7 @@ static __always_inline int algo_of(const __u8 head[3], __u64 size)
 static __always_inline bool is_label(void *ctx, __u32 n)
 {
 	static const char label[] = "security.ima";
-	char name[sizeof(label)] = {};
+	char name[sizeof(label) + 1] = {}; /* so that a longer name is not cut to this one */
 	__u64 at = 0;
 
 	bpf_get_func_arg(ctx, n, &at);

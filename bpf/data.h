@@ -47,7 +47,7 @@ static __always_inline void emit_data(__u32 func, __u32 slots, const char *name,
 static __always_inline void key_added(struct key *keyring, struct key *key, const void *payload, __u64 len)
 {
 	struct imad_name_key named = { .half = control.rules >> 16 };
-	char type[sizeof("asymmetric")] = {};
+	char type[sizeof("asymmetric") + 1] = {}; /* so that a longer name is not cut to this one */
 	struct walk w = {};
 	__u64 *bit;
 	__u32 slots;

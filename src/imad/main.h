@@ -120,6 +120,8 @@ int daemon_check_policy_file(struct daemon *d, struct ruleset *set, const struct
 int daemon_keep_version(struct daemon *d);
 
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
+/* What BPF says of the file behind @fd; the ids in the facts are the daemon's. 0 or negative errno. */
+int daemon_probe(struct daemon *d, int fd, struct imad_probe *ret);
 extern const struct engine_ops daemon_engine_ops;
 extern const struct gate_ops daemon_gate_ops;
 extern const struct mounts_ops daemon_mounts_ops;
@@ -130,9 +132,7 @@ void daemon_stop_late(struct daemon *d);
 /* Call @fn when all that was used before is in the list. 0 or -ENOMEM. */
 int daemon_sync(struct daemon *d, void (*fn)(void *arg), void *arg);
 
-/* main_start.c: the facts of a file of which this process has a descriptor, used by itself. 0 or negative errno. */
-int daemon_own_facts(struct daemon *d, int fd, struct imad_facts *ret);
-/* ... measure what runs, is mapped or open already. */
+/* main_start.c: measure what runs, is mapped or open already. */
 void daemon_measure_running(struct daemon *d);
 /* ... and the files of a policy, each of which is closed then. */
 void daemon_measure_policy(struct daemon *d, struct ruleset *r);

@@ -50,20 +50,30 @@ static void op_regard(void *arg, int fd)
 	gate_regard(((struct daemon *)arg)->gate, fd, is_overlay(fd));
 }
 
+int daemon_probe(struct daemon *d, int fd, struct imad_probe *ret)
+{
+	char link[32];
+	int again;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, ret);
+	if (again < 0)
+		return again;
+	close(again);
+	return 0;
+}
+
 /* A path longer than PATH_MAX: IMA's name is the last component, and only BPF can tell that one. */
 static int name_of(struct daemon *d, int fd, char *ret)
 {
 	struct imad_probe probe;
-	char link[32];
-	int again, r = file_name(fd, ret);
+	int r = file_name(fd, ret);
 
 	if (r != -ENAMETOOLONG)
 		return r;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, &probe);
-	if (again < 0)
-		return again;
-	close(again);
+	r = daemon_probe(d, fd, &probe);
+	if (r < 0)
+		return r;
 	memcpy(ret, probe.name, strnlen(probe.name, sizeof(probe.name) - 1) + 1);
 	return 0;
 }
@@ -212,15 +222,10 @@ static bool has_writers(struct daemon *d, int fd)
 {
 	const struct timespec moment = { .tv_nsec = 2000000 };
 	struct imad_probe probe = { .writers = 1 };
-	char link[32];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	for (unsigned int i = 0; i < 10 && probe.writers; i++) {
-		int again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, &probe);
-
-		if (again < 0)
+		if (daemon_probe(d, fd, &probe) < 0)
 			return true;
-		close(again);
 		if (probe.writers)
 			nanosleep(&moment, NULL);
 	}

@@ -43,12 +43,12 @@ static int refuse(struct refusal *why, const struct policy_file *f, const char *
 static int appraise(struct daemon *d, const struct policy_file *f, struct refusal *why)
 {
 	struct imad_decision decision;
-	struct imad_facts facts;
+	struct imad_probe probe;
 	uint32_t found = 0, cause;
 
-	if (!d->rules || d->conf.appraise == CONF_APPRAISE_OFF || daemon_own_facts(d, f->fd, &facts) < 0)
+	if (!d->rules || d->conf.appraise == CONF_APPRAISE_OFF || daemon_probe(d, f->fd, &probe) < 0)
 		return 0;
-	decision = daemon_decide(d, &facts, IMAD_POLICY_CHECK, IMAD_MAY_READ);
+	decision = daemon_decide(d, &probe.facts, IMAD_POLICY_CHECK, IMAD_MAY_READ);
 	if (!(decision.action & IMAD_APPRAISE))
 		return 0;
 	cause = find(d, f, &found) < 0 ? IMAD_CAUSE_NOT_APPRAISED : imad_judge(decision.opts, decision.algos, found);

@@ -112,21 +112,6 @@ static bool first_time(struct scan *s, uint64_t dev, uint64_t ino)
 	return true;
 }
 
-int daemon_own_facts(struct daemon *d, int fd, struct imad_facts *ret)
-{
-	struct imad_probe probe;
-	char path[32];
-	int again;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, &probe);
-	if (again < 0)
-		return again;
-	close(again);
-	*ret = probe.facts;
-	return 0;
-}
-
 static void scan_maps(struct scan *s)
 {
 	cleanup_free char *line = NULL;
