@@ -25,6 +25,7 @@ old() { # NAME [LABEL]: a file that is there before the policy
 for f in text "a name" prog; do cp /bin/true "$W/$f"; chown 10001:0 "$W/$f"; done
 old changed
 old read
+old unchanged
 old sha1 0x01da39a3ee5e6b4b0d3255bfef95601890afd80709
 old wrong 0x04040000000000000000000000000000000000000000000000000000000000000000
 signature=0x0302041122334400080102030405060708
@@ -55,6 +56,7 @@ right() { [ "$(label_of "$1")" = "0404$(sha256sum <"$W/$1" | cut -d' ' -f1)" ]; 
 echo new >$W/new
 for f in changed sha1 wrong signed excluded; do echo more >>$W/$f; done
 cat $W/read >/dev/null
+exec 6<>$W/unchanged 6>&-
 exec 5>>$W/two
 echo 1 >>$W/two
 settle
@@ -73,7 +75,7 @@ m.close()
 END
 settle
 check "no label while somebody writes" exits 1 test -s /tmp/between
-for f in new changed sha1 wrong two renamed mapped; do check "label of $f" right $f; done
+for f in new changed unchanged sha1 wrong two renamed mapped; do check "label of $f" right $f; done
 check "a signature stays" test "0x$(label_of signed)" = $signature
 check "a file that is only read has no label" test -z "$(label_of read)"
 check "dont_hash" test -z "$(label_of excluded)"

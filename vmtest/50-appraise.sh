@@ -98,6 +98,7 @@ verdicts() {
 	echo "kexec from memory $(try /vm/probe kexec-memory -)"
 	echo "label sha1 $(try setfattr -n security.ima -v 0x01da39a3ee5e6b4b0d3255bfef95601890afd80709 $W/kernel)"
 	echo "label sha256 $(try setfattr -n security.ima -v 0x04040000000000000000000000000000000000000000000000000000000000000000 $W/kernel)"
+	echo "longer name $(try setfattr -n security.imax -v 0x01da39a3ee5e6b4b0d3255bfef95601890afd80709 $W/kernel)"
 	echo "other attribute $(try setfattr -n user.x -v 1 $W/kernel)"
 	echo "mprotect $(try /vm/probe mprotect-exec $W/hash)"
 }
@@ -114,6 +115,7 @@ fi
 expect "module unsigned 13"
 expect "label sha1 1"
 expect "label sha256 0"
+expect "longer name 0"
 expect "mprotect 1"
 [ "$BOOT" = B ] || exit 0
 
@@ -172,4 +174,13 @@ check "a signed one is taken" imactl policy load $W/next
 check "nothing is appraised any more" $W/unlabelled
 check "list and PCR agree" imactl verify
 check "stop" stop_imad
+
+# The same in the log only.
+check "start again" start_imad --appraise log --policy secure_boot
+check "an unsigned module is loaded" /vm/probe finit-module $W/brd.ko
+check "and from memory" /vm/probe init-module $modules/drivers/block/aoe/aoe.ko
+imactl sync
+check "which is told" grep -q 'audit: integrity_data_logged .* cause=IMA-signature-required .* name="brd.ko"' /vm/imad.log
+check "none is denied" sh -c "imactl status --json | grep -qE '\"failures\": ?[1-9][0-9]*, ?\"denials\": ?0'"
+check "stop again" stop_imad
 tail -n 20 /vm/imad.log
