@@ -155,6 +155,26 @@ static void end_round(struct job *j)
 		job_finish(j, engine_pending(&g, &v, &maybe) != 0);
 }
 
+/* A list that takes no record denies nothing: what was found of the label counts all the same. */
+static void publish_found(struct job *j)
+{
+	struct engine *e = j->engine;
+	struct imad_verdict v;
+	struct imad_gen now;
+	bool has_gen;
+
+	pthread_mutex_lock(&e->settle);
+	if (e->ops.state(e->ops.arg, j->fd, &now, &has_gen, &v) == 0) {
+		if (v.gen != j->gen.gen)
+			v = (struct imad_verdict){ .gen = j->gen.gen, .flags = j->provisional ? IMAD_VERDICT_PROVISIONAL : 0 };
+		v.done |= IMAD_SLOT_APPRAISE;
+		v.found = j->content.found;
+		if (now.gen == v.gen)
+			(void)e->ops.publish(e->ops.arg, j->fd, &v);
+	}
+	pthread_mutex_unlock(&e->settle);
+}
+
 static void round_done(struct job *j)
 {
 	struct imad_verdict v = {
@@ -165,6 +185,8 @@ static void round_done(struct job *j)
 
 	/* What is not in the list is not done: the use goes on, as in IMA, and the next one tries again. */
 	if (j->fd < 0 || !j->has_gen || j->unrecorded) {
+		if (j->fd >= 0 && j->has_gen && (j->slots & IMAD_SLOT_APPRAISE))
+			publish_found(j);
 		job_finish(j, false);
 		return;
 	}

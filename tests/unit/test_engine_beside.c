@@ -37,6 +37,48 @@ static void only_audited(void **state)
 	assert_null(strchr(strchr(fx.log, 'u') + 1, 'u'));
 }
 
+/* What is found of a label is published with the record, for one content. */
+static void label_is_found_once(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	hold_reader(f, A | IMAD_SLOT_APPRAISE);
+	wait_released();
+	assert_int_equal(f->verdict.done, A | IMAD_SLOT_APPRAISE);
+	assert_int_equal(f->verdict.found, 0x101); /* the fake finds the generation */
+	hold_reader(f, B);
+	wait_released();
+	assert_int_equal(f->verdict.found, 0x101);
+	f->gen.gen++;
+	hold_reader(f, A);
+	wait_released();
+	assert_int_equal(f->verdict.done, A);
+	assert_int_equal(f->verdict.found, 0);
+	f->gen.maybe = IMAD_WANT(2, IMAD_SLOT_APPRAISE);
+	hold_reader(f, 0); /* whatever the file is */
+	wait_released();
+	assert_int_equal(f->verdict.done, A | IMAD_SLOT_APPRAISE);
+	assert_int_equal(f->verdict.found, 0x102);
+}
+
+/* A full disk under the list must not deny the programs that would mend it. */
+static void label_counts_without_a_record(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	fx.lossy = true;
+	fx.fail = 'd';
+	hold_reader(f, A | IMAD_SLOT_APPRAISE);
+	wait_released();
+	assert_int_equal(f->verdict.done, IMAD_SLOT_APPRAISE);
+	assert_int_equal(f->verdict.found, 0x101);
+	assert_int_equal(f->mark, MARK_NONE); /* the record is still owed */
+}
+
 /* Keys, critical data: the record holds the data, and its digest is of them. */
 static void data_that_is_no_file(void **state)
 {
@@ -117,6 +159,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(audited_before_it_is_answered),
 		TEST(only_audited),
+		TEST(label_is_found_once),
+		TEST(label_counts_without_a_record),
 		TEST(data_that_is_no_file),
 		TEST(label_follows_the_last_writer),
 		TEST(label_that_cannot_be_kept),
