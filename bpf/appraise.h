@@ -29,7 +29,9 @@ static __always_inline int judge(struct walk *w, struct file *file, struct inode
 		return 0;
 	if (v && (done & IMAD_SLOT_APPRAISE))
 		cause = imad_judge(w->decision.opts, w->decision.algos, v->found);
-	if (cause == IMAD_CAUSE_PASS && writers_of(inode) > 0)
+	else if (is_unverifiable(inode))
+		cause = IMAD_CAUSE_UNVERIFIABLE;
+	if ((cause == IMAD_CAUSE_PASS || cause == IMAD_CAUSE_NOT_APPRAISED) && writers_of(inode) > 0)
 		cause = IMAD_CAUSE_WRITERS;
 	return cause == IMAD_CAUSE_PASS ? 0 : fail(file, inode, v ? v->gen : 0, func, cause, -EACCES, path);
 }
@@ -109,12 +111,8 @@ int BPF_PROG(imad_setxattr, void *idmap, struct dentry *dentry)
 	algo = algo_of(head, size);
 	if (algo < 0 || algo > 31 || (control.setxattr_algos >> algo & 1))
 		return 0;
-	count(failures);
-	emit_data(IMAD_SETXATTR_CHECK, 0, (const char *)dentry->d_name.name, NULL, 0);
-	if (control.appraise != IMAD_APPRAISE_ENFORCE)
-		return 0;
-	count(denials);
-	return -EACCES;
+	emit_refused(IMAD_SETXATTR_CHECK, (const char *)dentry->d_name.name, IMAD_CAUSE_DENIED_ALGORITHM);
+	return control.appraise == IMAD_APPRAISE_ENFORCE ? -EACCES : 0;
 }
 
 /*
@@ -131,8 +129,10 @@ static __always_inline int label_changes(struct dentry *dentry, bool label)
 	if (!label || !inode)
 		return 0;
 	g = gen_find(inode);
-	if (!g)
+	/* The daemon's own label is that of a content that it publishes itself, if the generation is still the same. */
+	if (!g || is_daemon(bpf_get_current_pid_tgid()))
 		return 0;
+	g->kept = 0;
 	invalidate(g);
 	v = verdict_find(inode);
 	if (!v || !(v->flags & IMAD_VERDICT_IGNORED) || v->epoch != control.epoch)

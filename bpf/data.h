@@ -6,6 +6,8 @@
 #ifndef IMAD_BPF_DATA_H
 #define IMAD_BPF_DATA_H
 
+#include <imad/appraise.h>
+
 /* The bit of each keyring that the policy names. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -22,7 +24,7 @@ struct {
 	__type(value, struct imad_facts);
 } kexec_images SEC(".maps");
 
-static __always_inline void emit_data(__u32 func, __u32 slots, const char *name, const void *data, __u64 len)
+static __always_inline void emit_caused(__u32 func, __u32 slots, const char *name, const void *data, __u64 len, __u32 cause)
 {
 	struct imad_data_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
@@ -33,6 +35,7 @@ static __always_inline void emit_data(__u32 func, __u32 slots, const char *name,
 	e->type = IMAD_EVENT_DATA;
 	e->func = func;
 	e->slots = slots;
+	e->cause = cause;
 	e->tgid = bpf_get_current_pid_tgid() >> 32;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	e->len = len;
@@ -41,6 +44,20 @@ static __always_inline void emit_data(__u32 func, __u32 slots, const char *name,
 		e->len = IMAD_DATA_MAX + 1;
 	count(events);
 	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline void emit_data(__u32 func, __u32 slots, const char *name, const void *data, __u64 len)
+{
+	emit_caused(func, slots, name, data, len, IMAD_CAUSE_PASS);
+}
+
+/* What failed appraisal, of which there is a name at most. */
+static __always_inline void emit_refused(__u32 func, const char *name, __u32 cause)
+{
+	count(failures);
+	if (control.appraise == IMAD_APPRAISE_ENFORCE)
+		count(denials);
+	emit_caused(func, 0, name, NULL, 0, cause);
 }
 
 /* As ima_post_key_create_or_update(): certificates that become keys of the kernel's, by the keyring's name. */
@@ -156,9 +173,7 @@ int BPF_PROG(imad_kernel_load_data, int id, bool contents)
 	if (!control.active || func == IMAD_FILE_CHECK || func == IMAD_POLICY_CHECK)
 		return 0;
 	if (control.load_denied & (1u << func)) {
-		count(failures);
-		count(denials);
-		emit_data(func, 0, name_of_load(func), NULL, 0);
+		emit_refused(func, name_of_load(func), IMAD_CAUSE_NO_FILE);
 		return -EACCES;
 	}
 	fill_ids(&w.facts, bpf_get_current_task_btf()->cred, control.conds);

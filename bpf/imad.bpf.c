@@ -2,10 +2,11 @@
 /*
  * The hooks. They match the policy, know each inode's state, invalidate it when
  * its content may change, and tell the daemon what the gate could not hold. They
- * never wait, and with measuring only they never deny: every return here is 0.
+ * never wait, and without appraise rules they never deny.
  *
  *   file_open             every open: generation, wants, ToMToU      before the gate
- *   file_post_open        since 6.9: opens that the gate will not hold  after OPEN_PERM
+ *   file_post_open        since 6.9: opens that the gate held (appraisal) or will not hold   after OPEN_PERM
+ *   file_permission, path_truncate    before 6.9, for appraisal: the first use of an open file
  *   bprm_check_security   every file of an exec chain                after the gate
  *   bprm_creds_for_exec   ... and what execveat(AT_EXECVE_CHECK) asks about
  *   bprm_creds_from_file  the file that becomes the program, CREDS_CHECK as since 6.19
@@ -35,6 +36,9 @@ char LICENSE[] SEC("license") = "GPL";
 #include "want.h"
 #include "data.h"
 #include "appraise.h"
+#include "restart.h"
+#include "open.h"
+#include "read.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
 {
@@ -42,6 +46,7 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 
 	if (!g)
 		return;
+	keep_found(inode, g);
 	invalidate(g);
 	if (writers_of(inode) == 1)
 		__sync_fetch_and_and(&g->flags, ~IMAD_GEN_REPORTED);
@@ -60,17 +65,20 @@ static __always_inline void answer_probe(struct file *file, struct inode *inode)
 {
 	__u32 zero = 0;
 	struct imad_probe *p = bpf_map_lookup_elem(&probe, &zero);
+	struct imad_gen *g;
 
 	if (!p)
 		return;
 	__builtin_memset(p, 0, sizeof(*p));
 	fill_facts(&p->facts, inode, ~0u);
+	/* Nothing is lost if a writer has come since: that write has a number of its own. */
+	g = is_regular(inode) ? gen_make(inode) : NULL;
+	if (g && control.probe_written)
+		__sync_val_compare_and_swap(&g->written, control.probe_written, 0);
 	p->ino = inode->i_ino;
 	p->dev = inode->i_sb->s_dev;
 	p->writers = writers_of(inode) > 0;
 	bpf_probe_read_kernel_str(p->name, sizeof(p->name), file->f_path.dentry->d_name.name);
-	if (is_regular(inode))
-		gen_make(inode);
 }
 
 /* A reader whose rule says measure, of content that is measured already. */
@@ -153,9 +161,11 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 {
 	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
 	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0, unmatched = 0;
-	bool exec = file->f_flags & FMODE_EXEC_FLAG;
+	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false;
 	struct inode *inode = file->f_inode;
+	struct imad_open o = {};
 	struct walk w = {};
+	int r = 0;
 
 	if (g && quiet && g->quiet == quiet && (all_done(done) || v))
 		return 0;
@@ -169,6 +179,14 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		reader_again(g, file, inode);
 	if (!w.decision.action)
 		unmatched = quiet;
+	if (w.decision.action & IMAD_APPRAISE) {
+		o.opts = w.decision.opts;
+		o.algos = w.decision.algos;
+		o.mask = mask;
+		r = appraise_open(file, inode, g, v, &o, &late);
+		if (o.found & IMAD_FOUND_KNOWN)
+			slots &= ~IMAD_SLOT_APPRAISE; /* by what counts for an open, if not by a verdict */
+	}
 	if (exec && !bpf_map_lookup_elem(&in_elf_exec, &tid)) {
 		func = slots ? func : IMAD_BPRM_CHECK;
 		slots |= match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done | slots);
@@ -180,14 +198,14 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		maybe |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots | maybe);
 		maybe |= expect_kernel(&w.facts, done);
 	}
-	if (slots || maybe)
-		want(file, inode, v, func, slots, maybe);
+	if ((slots || maybe) && (r != -ERESTARTNOINTR || late))
+		want(file, inode, v, func, slots, maybe, r < 0 || late);
 	if (unmatched) {
 		g = gen_find(inode); /* want() may have made it */
 		if (g)
 			g->quiet = unmatched;
 	}
-	return 0;
+	return r;
 }
 
 SEC("lsm/file_open")
@@ -207,8 +225,11 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (!control.active || !is_regular(inode))
 		return 0;
 	flags = file->f_flags;
-	if (file->f_mode & FMODE_WRITE)
+	if (file->f_mode & FMODE_WRITE) {
+		if (control.opens_appraised && waits_for_label(inode))
+			return -ERESTARTNOINTR;
 		writer_opened(file, inode);
+	}
 
 	mask = open_mask(file->f_mode, flags);
 	if (!(mask & (control.masks | IMAD_MAY_READ | IMAD_MAY_EXEC)))
@@ -221,7 +242,9 @@ int BPF_PROG(imad_file_open, struct file *file)
 		return 0;
 	v = g ? verdict_find(inode) : NULL;
 	done = done_slots(g, v, writers);
-	if (v && all_done(done) && writers <= 0 && (g->flags & IMAD_GEN_TOMTOU)) {
+	if (control.opens_appraised && !is_settled(inode, v, done))
+		return match_open(file, g, v ? v : verdict_find(inode), mask, done);
+	if (v && all_done(done) && writers <= 0 && ((g->flags & IMAD_GEN_TOMTOU) || !(control.classes & IMAD_MEASURE))) {
 		g->settled = settled_key(epoch, v->gen); /* void if the generation has moved meanwhile */
 		return 0;
 	}
@@ -241,16 +264,17 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
 	struct imad_gen *g;
+	int r = judge_after_gate(file, true);
 
 	if (!n_late_opens || bpf_map_delete_elem(&late_opens, &tid))
-		return 0;
+		return r;
 	__sync_fetch_and_sub(&n_late_opens, 1);
 	g = gen_find(inode);
 	v = verdict_find(inode);
 	slots = g ? imad_pending(g->want, v) : 0;
 	if (slots) /* an open that failed before it came here leaves its mark to the thread's next one */
 		use(file, inode, v, IMAD_FILE_CHECK, slots);
-	return 0;
+	return r;
 }
 
 /* A file of an exec chain, or one that an interpreter asks about. */
@@ -349,6 +373,7 @@ int BPF_PROG(imad_task_free, struct task_struct *task)
 	__u32 tid = task->pid;
 
 	bpf_map_delete_elem(&in_elf_exec, &tid);
+	bpf_map_delete_elem(&rounds, &tid);
 	return 0;
 }
 
@@ -367,6 +392,10 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	inode = file->f_inode;
 	if (!is_regular(inode))
 		return 0;
+	if (!control.post_open)
+		r = judge_after_gate(file, true);
+	if (r < 0)
+		return r;
 	g = gen_find(inode);
 	/* The mapping keeps the real file open, not the overlay's: stores through it are seen nowhere. */
 	if (g && (prot & PROT_WRITE) && (flags & MAP_SHARED) && inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC) {
@@ -397,70 +426,21 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	return 0;
 }
 
-SEC("lsm.s/kernel_read_file")
-int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool contents)
-{
-	struct imad_verdict *v;
-	struct walk w = {};
-	struct inode *inode;
-	__u32 func, slots, done;
-
-	if (!file || !control.active)
-		return 0;
-	inode = file->f_inode;
-	v = verdict_find(inode);
-	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (is_settled(inode, v, done) && read_id != READING_KEXEC_IMAGE)
-		return 0;
-	func = read_func(read_id);
-	fill_facts(&w.facts, inode, control.conds);
-	if (read_id == READING_KEXEC_IMAGE)
-		note_kexec_image(&w.facts);
-	slots = match(&w, func, IMAD_MAY_READ, done);
-	if (!slots)
-		return 0;
-	if (control.hold == IMAD_HOLD_ACCESS) /* the kernel reads next, and that the gate holds */
-		want(file, inode, v, func, slots, 0);
-	else
-		use(file, inode, v, func, slots);
-	return 0;
-}
-
-/* The content is in the kernel, and not used yet. */
-SEC("?lsm/kernel_post_read_file")
-int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t size, int read_id)
-{
-	struct walk w = { .silent = true };
-	struct imad_verdict *v;
-	struct inode *inode;
-	__u32 func, done, slots;
-	int r;
-
-	if (!file || !control.active || !(control.classes & IMAD_APPRAISE))
-		return 0;
-	inode = file->f_inode;
-	v = verdict_find(inode);
-	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (is_settled(inode, v, done))
-		return 0;
-	func = read_func(read_id);
-	fill_facts(&w.facts, inode, control.conds);
-	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
-	r = judge(&w, file, inode, v, done, func, false);
-	if (slots) /* not held: the next try will know */
-		want_late(file, inode, v, func, slots);
-	return r;
-}
-
 static __always_inline void size_changes(struct dentry *dentry, struct iattr *attr)
 {
+	struct inode *inode = dentry->d_inode;
 	struct imad_gen *g;
 
-	if (!(attr->ia_valid & ATTR_SIZE) || !dentry->d_inode)
+	if (!(attr->ia_valid & ATTR_SIZE) || !inode)
 		return;
-	g = gen_find(dentry->d_inode);
-	if (g)
-		invalidate(g);
+	g = gen_find(inode);
+	if (!g)
+		return;
+	if (!(attr->ia_valid & ATTR_FILE) && writers_of(inode) <= 1) {
+		g->kept = 0; /* truncate(2), and nobody writes: as in the kernel no new label follows */
+		g->written = 0;
+	}
+	invalidate(g);
 }
 
 /* inode_setattr(dentry, attr) up to 6.8. */

@@ -19,6 +19,8 @@ typedef long long loff_t;
 #define S_IFREG 0100000
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
+#define FMODE_CREATED 0x100000
+#define O_TMPFILE_FLAG 020000000
 #define FMODE_EXEC_FLAG 0x20 /* __FMODE_EXEC in f_flags: open_exec() and execve() */
 #define O_ACCMODE 00000003
 #define O_TRUNC 00001000
@@ -27,6 +29,7 @@ typedef long long loff_t;
 #define PROT_EXEC 0x4
 #define MAP_SHARED 0x1
 #define ATTR_SIZE (1 << 3)
+#define ATTR_FILE (1 << 13)
 #define SB_KERNMOUNT (1 << 22)
 #define SB_I_IMA_UNVERIFIABLE 0x60 /* SB_I_IMA_UNVERIFIABLE_SIGNATURE | SB_I_UNTRUSTED_MOUNTER */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
@@ -37,6 +40,9 @@ typedef long long loff_t;
 #define EINVAL 22
 #define VM_EXEC 0x4
 #define MAX_ERRNO 4095
+#define ERESTARTNOINTR 513
+#define SIGCONT 18
+#define SIGSTOP 19
 
 /* enum kernel_read_file_id (include/linux/kernel_read_file.h) */
 #define READING_FIRMWARE 1
@@ -104,6 +110,7 @@ struct inode {
 	kgid_t i_gid;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	loff_t i_size;
 	atomic_t i_writecount;
 	atomic_t i_readcount; /* CONFIG_IMA or CONFIG_FILE_LOCKING */
 };
@@ -169,6 +176,16 @@ struct vm_area_struct {
 struct iattr {
 	unsigned int ia_valid;
 };
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	int syscallno;
+};
+#endif
 
 #pragma clang attribute pop
 

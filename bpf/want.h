@@ -64,10 +64,12 @@ static __always_inline bool is_skipped(struct inode *inode)
 }
 
 /* Who wants the inode measured, and whether somebody can change it meanwhile. */
-static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func)
+static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func, __u32 slots)
 {
 	__u32 set = write_flags(file, inode), clear = IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION | IMAD_GEN_BARE;
 
+	if (!(slots & IMAD_SLOTS_MEASURE)) /* nobody's measurement is spoilt */
+		set &= ~IMAD_GEN_VIOLATION;
 	if (set & IMAD_GEN_VIOLATION)
 		set |= IMAD_GEN_REPORTED;
 	if (set) /* the reader before this one may still wait for its violation */
@@ -96,9 +98,9 @@ static __always_inline __u32 take_update(struct file *file, struct inode *inode,
 	return slots & ~IMAD_SLOT_HASH;
 }
 
-/* Note what an open wants. @late: the gate cannot hold it, so the daemon is told now. */
+/* Note what an open wants. @refused: it goes no further, so whatever the gate does the daemon is told now. */
 static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
-				 __u32 slots, __u32 maybe)
+				 __u32 slots, __u32 maybe, bool refused)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct imad_gen *g = gen_make(inode);
@@ -116,18 +118,18 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 		return;
 	/* The generation first, then the writers: a writer that enters between them is seen. */
 	gen = gen_for_want(g, v, inode);
-	note_user(g, file, inode, func);
+	note_user(g, file, inode, func, slots | maybe);
 	if (maybe)
 		add_want(&g->maybe, gen, maybe, v);
 	if (!slots)
 		return;
 	count(wants);
-	if (func == IMAD_FILE_CHECK)
+	if (func == IMAD_FILE_CHECK && (slots & IMAD_SLOTS_MEASURE))
 		__sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
 	add_want(&g->want, gen, slots, v);
-	if (gate_will_hold(file, inode, v))
+	if (!refused && gate_will_hold(file, inode, v))
 		return;
-	if (control.post_open && func == IMAD_FILE_CHECK && (file->f_mode & FMODE_READ)) {
+	if (!refused && control.post_open && func == IMAD_FILE_CHECK && (file->f_mode & FMODE_READ)) {
 		bpf_map_update_elem(&late_opens, &tid, &one, BPF_ANY);
 		__sync_fetch_and_add(&n_late_opens, 1);
 		return;
@@ -146,7 +148,7 @@ static __always_inline void want_late(struct file *file, struct inode *inode, co
 	if (g) {
 		gen = gen_for_want(g, v, inode);
 		add_want(&g->want, gen, slots, v);
-		note_user(g, file, inode, func);
+		note_user(g, file, inode, func, slots);
 	}
 	count(late);
 	emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, false);
@@ -171,7 +173,7 @@ static __always_inline void use(struct file *file, struct inode *inode, const st
 			return;
 		gen = gen_for_want(g, v, inode);
 		add_want(&g->want, gen, slots, v);
-		note_user(g, file, inode, func);
+		note_user(g, file, inode, func, slots);
 	}
 	count(late);
 	algo = bpf_ima_file_hash(file, digest, sizeof(digest));

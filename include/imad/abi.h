@@ -159,6 +159,9 @@ struct imad_gen {
 	__u32 tgid, uid; /* whose the newest want was */
 	__u64 settled; /* epoch << 32 | low half of gen at which nothing is left to do while nobody writes */
 	__u64 quiet; /* epoch << 32 | uid that no FILE_CHECK rule matched here: its next open need not ask again */
+	__u64 written; /* generation of the newest write that appraisal allowed: after it the label is made anew. 0: none */
+	__u32 kept;    /* what was found before somebody could write: counts for opens until nobody can. IMAD_FOUND_KNOWN */
+	__u32 pad;
 };
 #define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
 #define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
@@ -216,6 +219,13 @@ imad_pending(__u64 want, const struct imad_verdict *v)
 	return slots;
 }
 
+/* An open that is appraised and whose file was not known (map "opens"): the daemon says what it found. */
+struct imad_open {
+	__u32 opts, algos; /* of the rules that matched */
+	__u32 mask;
+	__u32 found; /* IMAD_FOUND() with IMAD_FOUND_KNOWN; 0: not said yet */
+};
+
 /* The settings that BPF reads at each use (memory shared with the daemon, which alone writes). */
 struct imad_control {
 	__u32 active;	 /* 0: hooks return at once */
@@ -228,6 +238,7 @@ struct imad_control {
 	__u32 conds;	 /* union of all rules' conds: facts that no rule asks for are not fetched */
 	__u32 tgid;	 /* the daemon: exempt */
 	__u32 probe_tid; /* a thread of the daemon that wants the facts of what it opens; see struct imad_probe */
+	__u64 probe_written; /* ... and has made the label of after this write (struct imad_gen); 0: it has not */
 	__u32 hold;	 /* enum imad_hold: where the gate holds */
 	__u32 post_open; /* the kernel has the hook file_post_open */
 	__u32 creds_final; /* CREDS_CHECK is of the file that becomes the program, not of each of the exec chain */
@@ -236,6 +247,7 @@ struct imad_control {
 	__u32 setxattr_algos; /* hash algorithms that labels may have: a bit each; 0: any */
 	__u32 strict;	 /* what passes with the next two passes with every appraise rule */
 	__u32 strict_opts, strict_algos;
+	__u32 opens_appraised; /* some rule appraises opens */
 	__u32 kernel_appraised; /* some rule appraises what the kernel reads: modules, firmware, kexec */
 	__u32 load_denied; /* POLICY_FUNC_BIT()s of what the kernel must not take from memory */
 	__u32 n_skip;	 /* used of @skip */
@@ -288,6 +300,7 @@ struct imad_data_event {
 	__u32 func;
 	__u32 slots;
 	__u32 tgid, uid;
+	__u32 cause; /* enum imad_cause: it was refused */
 	__u32 len; /* of the data; above IMAD_DATA_MAX: it is not here. 0: nobody gave it to us */
 	char name[IMAD_DATA_NAME_MAX];
 	__u8 bytes[IMAD_DATA_MAX];
@@ -309,6 +322,7 @@ struct imad_name_key {
 	X(events, "ring buffer records submitted")                              \
 	X(lost, "ring buffer records that found no room")                       \
 	X(kernel_hashes, "files hashed in the kernel by bpf_ima_file_hash")     \
+	X(restarts, "calls begun anew while their file was looked at")          \
 	X(failures, "uses whose appraisal failed")                              \
 	X(denials, "uses that were denied for that")
 

@@ -25,6 +25,9 @@
 	X(MPROTECT, "failed-mprotect")                                                            \
 	X(NOT_APPRAISED, "not-appraised") /* unknown yet and not to be held: the next try may pass */ \
 	X(WRITERS, "open-writers")	  /* somebody can change what is to be executed */        \
+	X(IMMUTABLE, "immutable-signed-file") /* opened for write */                              \
+	X(UNVERIFIABLE, "unverifiable-signature") /* a filesystem that may give other content each time */ \
+	X(FAILED, "failed")		  /* content or label could not be read */                \
 	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */
 
 #define IMAD_CAUSE_ENUM(name, text) IMAD_CAUSE_##name,
@@ -36,8 +39,12 @@ enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
 #define IMAD_LABEL_SIGNATURE 2
 #define IMAD_LABEL_VERITY 3
 #define IMAD_LABEL_UNKNOWN 4
+#define IMAD_LABEL_FAILED 5 /* it could not be found out */
 #define IMAD_FOUND_GOOD 0x10u
 #define IMAD_FOUND_VERSION_BAD 0x20u /* of a signature, that nobody knows */
+/* Of a state that is kept, not in a verdict: that there is one, and that it is of a file made by who has it open. */
+#define IMAD_FOUND_KNOWN 0x1000000u
+#define IMAD_FOUND_NEW 0x2000000u
 #define IMAD_FOUND(kind, version, algo) ((__u32)(kind) | (__u32)(version) << 8 | (__u32)(algo) << 16)
 #define IMAD_FOUND_KIND(found) ((found) & 0xf)
 #define IMAD_FOUND_VERSION(found) ((found) >> 8 & 0xff)
@@ -79,6 +86,8 @@ static inline __attribute__((__always_inline__)) __u32 imad_judge_label(__u32 op
 		return imad_judge_signature(opts, found);
 	case IMAD_LABEL_VERITY:
 		return imad_judge_verity(opts, found);
+	case IMAD_LABEL_FAILED:
+		return IMAD_CAUSE_FAILED;
 	default:
 		return IMAD_CAUSE_UNKNOWN_DATA;
 	}

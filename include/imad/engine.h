@@ -63,8 +63,14 @@ struct engine_ops {
 	void (*audit)(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid);
 	/* Have engine_writer_closed() called when a writer of @fd closes. */
 	void (*listen)(void *arg, int fd);
-	/* Make the label of @fd agree with its content, unless it is signed or somebody can write. 0 or negative errno, logged. */
-	int (*relabel)(void *arg, void *scratch, int fd);
+	/*
+	 * Make the label of @fd agree with its content, unless it is signed, and take note of that
+	 * (struct imad_gen.written). 1 and the content's digest; 0: somebody can write it, so not now
+	 * (@closed: a writer who has just closed may count as one for a moment); negative errno, logged.
+	 */
+	int (*relabel)(void *arg, void *scratch, int fd, bool closed, struct digest *ret);
+	/* What was found (IMAD_FOUND()) of the file that is held, before it is released. */
+	void (*tell)(void *arg, const struct hold *h, uint32_t found);
 	void *arg;
 };
 
@@ -90,6 +96,9 @@ void engine_free(struct engine *e);
  */
 int engine_set_policy(struct engine *e, const struct policy *p);
 
+/* Uses are held at open from now on, whatever engine_config said. */
+void engine_hold_opens(struct engine *e);
+
 /* Every inode is gated again: some mark may hide a use that is to be seen. */
 void engine_regard_all(struct engine *e);
 
@@ -109,6 +118,7 @@ struct engine_use {
 	void *data;	    /* what is measured instead of a file, taken over by free(): no descriptor, a @name; NULL: a file */
 	size_t data_len;
 	bool writer;	    /* somebody can write, or could, a file whose label follows its content; no slots */
+	bool closed;	    /* ... and has just closed it */
 };
 /* 0, or -ENOMEM (descriptor and data are gone either way). */
 int engine_use(struct engine *e, const struct engine_use *use);

@@ -45,6 +45,8 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo);
  * is a signature or just that already. 1: written; 0: left as it is; negative errno.
  */
 int file_set_hash_label(int fd, const struct digest *digest);
+/* The same whatever it is now. 0 or negative errno. */
+int file_force_hash_label(int fd, const struct digest *digest);
 
 /*
  * Whether it is an ELF executable or shared object, which a loader will map

@@ -32,6 +32,8 @@ void hooks_set_appraise(struct hooks *h, enum imad_appraise mode);
 int hooks_set_policy(struct hooks *h, const struct policy *p);
 /* How often each of the first @n rules of the policy installed last decided a use that was not known yet. */
 void hooks_hits(struct hooks *h, uint64_t *ret, unsigned int n);
+/* From the next policy on, or sooner: opens are what the gate holds, whatever hooks_activate() said. */
+void hooks_hold_opens(struct hooks *h);
 /* @hash: kernel id of the list's hash. */
 void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash);
 uint32_t hooks_epoch(const struct hooks *h);
@@ -44,12 +46,16 @@ void hooks_new_epoch(struct hooks *h); /* voids every flag of a verdict that tel
 int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict);
 int hooks_publish(struct hooks *h, int fd, const struct imad_verdict *verdict);
 
+/* Of the appraised open in which the gate holds thread @tid: what was found (IMAD_FOUND()). None: nothing happens. */
+void hooks_tell_open(struct hooks *h, uint32_t tid, uint32_t found);
+
 /*
  * Open @path (relative to @dirfd) as the daemon, and learn what BPF sees of it
  * (the ids in the facts are the daemon's). Makes a generation for a regular file. Returns
- * a descriptor that the caller closes, or negative errno.
+ * a descriptor that the caller closes, or negative errno. @written: struct imad_gen.written
+ * for whose write the label is made by now; 0: none.
  */
-int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, struct imad_probe *probe);
+int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t written, struct imad_probe *probe);
 
 /* Tell BPF that superblock @s_dev (major << 20 | minor) is or is no longer marked. */
 int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated);

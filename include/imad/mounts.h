@@ -33,6 +33,8 @@ int mounts_fd(const struct mounts *m);
 
 /* Look at the mount table: mark what @p can match on, forget what has gone. 0 or negative errno. */
 int mounts_scan(struct mounts *m, const struct policy *p);
+/* Mark again what is gated, because a mark means more now. 0 or negative errno. */
+int mounts_mark_again(struct mounts *m);
 /* Unmark what @p cannot match on: once it has replaced a policy that could. */
 void mounts_prune(struct mounts *m, const struct policy *p);
 

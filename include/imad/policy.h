@@ -104,6 +104,7 @@ struct policy_summary {
 	uint32_t classes; /* IMAD_MEASURE, IMAD_APPRAISE, ... of the rules that do something at an event */
 	uint32_t funcs;	  /* POLICY_FUNC_BIT()s */
 	uint32_t conds;
+	bool appraises_opens; /* FILE_CHECK */
 	bool may_match_magic_all; /* no rule restricts by filesystem: every superblock must be gated */
 };
 void policy_summarize(const struct policy *p, struct policy_summary *ret);

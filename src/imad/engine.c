@@ -150,12 +150,15 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-static void release_holds(struct engine *e, struct hold *holds)
+/* @found: what was found of the label, with IMAD_FOUND_KNOWN; 0: nothing. */
+static void release_holds(struct engine *e, struct hold *holds, uint32_t found)
 {
 	while (holds) {
 		struct hold *h = holds;
 
 		holds = e->ops.next_hold(h);
+		if (found)
+			e->ops.tell(e->ops.arg, h, found);
 		e->ops.release(e->ops.arg, h);
 	}
 }
@@ -169,7 +172,7 @@ void engine_hold(struct engine *e, struct hold *h)
 	struct job *j, *present;
 
 	if (e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) < 0) {
-		release_holds(e, h);
+		release_holds(e, h, 0);
 		return;
 	}
 	/* A text file that some rule would want if it were a library: told here if that takes no waiting. */
@@ -180,12 +183,12 @@ void engine_hold(struct engine *e, struct hold *h)
 		engine_count(e, &e->counters.passed);
 		/* Marked, and an event all the same: an ordinary mark does not hold on a file with writers. */
 		engine_settle(e, fd, &g, v, marked || (v.flags & IMAD_VERDICT_PROVISIONAL));
-		release_holds(e, h);
+		release_holds(e, h, engine_found(&g, &v));
 		return;
 	}
 	j = job_new(e, fd);
 	if (!j) {
-		release_holds(e, h);
+		release_holds(e, h, 0);
 		return;
 	}
 	j->holds = h;
@@ -281,7 +284,7 @@ void job_finish(struct job *j, bool again)
 		due = forget_use(e, j);
 	pthread_mutex_unlock(&e->lock);
 
-	release_holds(e, j->holds);
+	release_holds(e, j->holds, j->found);
 	job_free(j); /* before the barrier: who waited for it must not meet us as a reader of the file */
 	fire(due);
 
@@ -387,6 +390,13 @@ int engine_set_policy(struct engine *e, const struct policy *p)
 	r = e->ops.install(e->ops.arg, p);
 	pthread_mutex_unlock(&e->settle);
 	return r;
+}
+
+void engine_hold_opens(struct engine *e)
+{
+	pthread_mutex_lock(&e->settle);
+	e->config.hold_access = false;
+	pthread_mutex_unlock(&e->settle);
 }
 
 void engine_regard_all(struct engine *e)

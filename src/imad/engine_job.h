@@ -26,8 +26,10 @@ struct job {
 	/* What the present round works on. */
 	struct imad_gen gen;
 	struct imad_verdict verdict; /* as found */
-	bool has_gen, provisional, unrecorded;
+	bool has_gen, provisional, unrecorded, relabelled;
+	struct digest fresh; /* relabelled: of the content */
 	uint32_t slots, func;
+	uint32_t found; /* of the label, with IMAD_FOUND_KNOWN; 0: nothing */
 	struct engine_content content;
 	struct measurement *measurements;
 	unsigned int n_measurements, left;
@@ -58,6 +60,8 @@ struct engine {
 void job_run(struct job *j, void *scratch);
 /* Set or take back the ignore mark after @v was decided; publishes @v. Calls only ops. */
 void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive);
+/* What the daemon has found of the label for this state, with IMAD_FOUND_KNOWN; 0: nothing. */
+uint32_t engine_found(const struct imad_gen *g, const struct imad_verdict *v);
 /* What a held use of an inode in this state still wants; *@maybe: only if it is an ELF object. */
 uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe);
 

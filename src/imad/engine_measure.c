@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <imad/appraise.h>
 #include <imad/log.h>
 #include <imad/template.h>
 #include <imad/util.h>
@@ -23,6 +24,11 @@ uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, 
 	/* A label is looked at whatever the file is: who asks the kernel to read it cannot be held any more. */
 	*maybe = (later & ~IMAD_SLOT_APPRAISE) != 0;
 	return imad_pending(g->want, v) | (later & IMAD_SLOT_APPRAISE);
+}
+
+uint32_t engine_found(const struct imad_gen *g, const struct imad_verdict *v)
+{
+	return v->gen == g->gen && (v->done & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
 }
 
 static void settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive)
@@ -67,7 +73,7 @@ void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 
 void engine_writer_closed(struct engine *e, int fd)
 {
-	struct engine_use use = { .writer = true, .kind = MEASURE_LATE };
+	struct engine_use use = { .writer = true, .closed = true, .kind = MEASURE_LATE };
 	struct imad_verdict v;
 	struct imad_gen g;
 	bool has_gen, known;
@@ -80,26 +86,43 @@ void engine_writer_closed(struct engine *e, int fd)
 		(void)e->ops.publish(e->ops.arg, fd, &v);
 	}
 	pthread_mutex_unlock(&e->settle);
-	if (known && (g.flags & IMAD_GEN_UPDATE)) {
+	if (known && ((g.flags & IMAD_GEN_UPDATE) || g.written)) {
 		use.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		if (use.fd < 0 || engine_use(e, &use) < 0)
 			engine_count(e, &e->counters.errors);
 	}
 }
 
-/* Listen first: the writer who closes before the look for writers is heard of. */
-static void keep_label(struct job *j, void *scratch)
+/* Make the label anew, after a write that appraisal allowed or for a hash rule. 0 or negative errno. */
+static int relabel(struct job *j, void *scratch)
+{
+	struct engine_ops *ops = &j->engine->ops;
+	int r = ops->relabel(ops->arg, scratch, j->fd, j->is_use && j->use.closed, &j->fresh);
+
+	j->relabelled = r > 0;
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Listen first: the writer who closes before the look for writers is heard of. True: the
+ * label is that of the content, and what is found of it can be published at once.
+ */
+static bool keep_label(struct job *j, void *scratch)
 {
 	struct engine *e = j->engine;
-	bool failed = j->fd < 0 || !scratch;
+	int r = j->fd < 0 || !scratch ? -ENOENT : 0;
 
-	if (!failed) {
+	if (r == 0) {
 		e->ops.listen(e->ops.arg, j->fd);
-		failed = e->ops.relabel(e->ops.arg, scratch, j->fd) < 0;
+		r = e->ops.state(e->ops.arg, j->fd, &j->gen, &j->has_gen, &j->verdict);
 	}
-	if (failed)
+	if (r == 0)
+		r = relabel(j, scratch);
+	if (r < 0)
 		engine_count(e, &e->counters.errors);
-	job_finish(j, false);
+	j->slots = IMAD_SLOT_APPRAISE;
+	j->func = IMAD_FILE_CHECK;
+	return j->relabelled && j->gen.written;
 }
 
 /* All slots of the PCRs into which @slots are measured: an inode is measured into each PCR once. */
@@ -343,6 +366,54 @@ static unsigned int needs_of(const struct job *j)
 	return needs | (j->slots & IMAD_SLOT_APPRAISE ? ENGINE_LABEL : 0);
 }
 
+/* What this round is about. False: there is nothing to collect, and the job has ended. */
+static bool begin_round(struct job *j, void *scratch, int *r)
+{
+	struct engine *e = j->engine;
+
+	*r = 0;
+	if (j->is_use && j->use.data) {
+		record_data(j);
+		return false;
+	}
+	if (j->is_use && j->use.writer) {
+		if (keep_label(j, scratch))
+			return true;
+		job_finish(j, false);
+		return false;
+	}
+	if (j->fd < 0) {
+		record_unreachable(j);
+		return false;
+	}
+	*r = e->ops.state(e->ops.arg, j->fd, &j->gen, &j->has_gen, &j->verdict);
+	if (*r < 0)
+		return true;
+	if (j->is_use)
+		choose_use(j);
+	else
+		choose_held(j);
+	if (j->slots)
+		return true;
+	j->found = engine_found(&j->gen, &j->verdict);
+	engine_settle(e, j->fd, &j->gen, j->verdict, j->verdict.flags & IMAD_VERDICT_PROVISIONAL);
+	end_round(j);
+	return false;
+}
+
+/* Name, label and digest; a label that a write has left behind is made anew before. 0 or negative errno. */
+static int collect(struct job *j, void *scratch)
+{
+	struct engine *e = j->engine;
+	const struct digest *known = j->is_use && j->use.gen == j->gen.gen ? j->use.digest : NULL;
+
+	if (!scratch || !make_room(j))
+		return -ENOMEM;
+	if (!j->relabelled && (j->slots & IMAD_SLOT_APPRAISE) && j->gen.written && relabel(j, scratch) < 0)
+		engine_count(e, &e->counters.errors); /* it is appraised as it is */
+	return e->ops.collect(e->ops.arg, scratch, j->fd, needs_of(j), j->relabelled ? &j->fresh : known, &j->content);
+}
+
 void job_run(struct job *j, void *scratch)
 {
 	struct engine *e = j->engine;
@@ -350,44 +421,27 @@ void job_run(struct job *j, void *scratch)
 	uint32_t flags;
 	int r;
 
-	if (j->is_use && j->use.writer) {
-		keep_label(j, scratch);
+	j->relabelled = false;
+	j->found = 0;
+	if (!begin_round(j, scratch, &r))
 		return;
-	}
-	if (j->is_use && j->use.data) {
-		record_data(j);
-		return;
-	}
-	if (j->fd < 0) {
-		record_unreachable(j);
-		return;
-	}
-	r = e->ops.state(e->ops.arg, j->fd, &j->gen, &j->has_gen, &j->verdict);
-	if (r == 0 && j->is_use)
-		choose_use(j);
-	else if (r == 0)
-		choose_held(j);
-	if (r == 0 && !j->slots) {
-		engine_settle(e, j->fd, &j->gen, j->verdict, j->verdict.flags & IMAD_VERDICT_PROVISIONAL);
-		end_round(j);
-		return;
-	}
-	if (r == 0 && (!scratch || !make_room(j)))
-		r = -ENOMEM;
 	if (r == 0)
-		r = e->ops.collect(e->ops.arg, scratch, j->fd, needs_of(j),
-				   j->is_use && j->use.gen == j->gen.gen ? j->use.digest : NULL, &j->content);
+		r = collect(j, scratch);
 	if (r < 0) {
 		log_errno(LOG_ERR, r, "cannot measure '%s'", j->content.name ? j->content.name : "?");
 		engine_count(e, &e->counters.errors);
+		if (j->slots & IMAD_SLOT_APPRAISE)
+			j->found = IMAD_FOUND(IMAD_LABEL_FAILED, 0, 0) | IMAD_FOUND_KNOWN;
 		job_finish(j, false);
 		return;
 	}
 	engine_count(e, &e->counters.measured);
+	if (j->slots & IMAD_SLOT_APPRAISE)
+		j->found = j->content.found | IMAD_FOUND_KNOWN;
 	flags = j->is_use ? j->use.flags : j->gen.flags;
 	if (flags & IMAD_GEN_BARE)
 		keep_last_component(j->content.name);
-	reader_under_writer = (flags & IMAD_GEN_VIOLATION) &&
+	reader_under_writer = (flags & IMAD_GEN_VIOLATION) && (j->slots & IMAD_SLOTS_MEASURE) &&
 			      (j->func == IMAD_FILE_CHECK || j->func == IMAD_MMAP_CHECK);
 	submit_records(j, reader_under_writer ? "open_writers" : NULL, true);
 }

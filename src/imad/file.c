@@ -137,6 +137,14 @@ int file_set_hash_label(int fd, const struct digest *digest)
 	return fsetxattr(fd, "security.ima", label, n, 0) < 0 ? -errno : 1;
 }
 
+int file_force_hash_label(int fd, const struct digest *digest)
+{
+	uint8_t label[LABEL_DIGEST_MAX];
+	size_t n = label_encode_digest(digest, label);
+
+	return fsetxattr(fd, "security.ima", label, n, 0) < 0 ? -errno : 0;
+}
+
 int file_is_elf_object(int fd, bool wait)
 {
 	unsigned char header[18];

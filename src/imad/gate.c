@@ -42,7 +42,7 @@ struct gate_group {
 
 struct gate {
 	struct gate_ops ops;
-	uint64_t mask; /* of a filesystem mark */
+	_Atomic uint64_t mask; /* of a filesystem mark */
 	int stop;      /* eventfd that ends the readers */
 	atomic_bool stopping;
 	struct gate_group plain, overlay;
@@ -234,6 +234,17 @@ void gate_freep(struct gate **g)
 	gate_free(*g);
 }
 
+void gate_hold_opens(struct gate *g)
+{
+	g->mask |= FAN_OPEN_PERM | FAN_CLOSE_WRITE;
+}
+
+/* What is held, of all that a mark tells of. */
+static uint64_t held(const struct gate *g)
+{
+	return g->mask & (FAN_OPEN_PERM | FAN_ACCESS_PERM);
+}
+
 static struct gate_group *group_of(struct gate *g, bool overlay)
 {
 	return overlay ? &g->overlay : &g->plain;
@@ -276,7 +287,7 @@ int gate_ignore(struct gate *g, int fd, bool overlay, bool survive)
 	if (r < 0)
 		return r;
 	flags |= survive ? FAN_MARK_IGNORED_SURV_MODIFY : 0;
-	return fanotify_mark(group_of(g, overlay)->fd, flags, g->mask, fd, NULL) < 0 ? -errno : 0;
+	return fanotify_mark(group_of(g, overlay)->fd, flags, held(g), fd, NULL) < 0 ? -errno : 0;
 }
 
 void gate_regard(struct gate *g, int fd, bool overlay)
@@ -284,7 +295,7 @@ void gate_regard(struct gate *g, int fd, bool overlay)
 	int group = group_of(g, overlay)->fd;
 
 	/* Both halves, so that the mark itself goes: a surviving mark cannot be made an ordinary one. */
-	(void)fanotify_mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, g->mask, fd, NULL);
+	(void)fanotify_mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, held(g), fd, NULL);
 	(void)fanotify_mark(group, FAN_MARK_REMOVE, FAN_CLOSE_WRITE, fd, NULL);
 }
 

@@ -11,6 +11,7 @@
 
 #include <bpf/bpf.h>
 
+#include <imad/appraise.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -240,6 +241,7 @@ static void summarize(const struct imad_control *c, const struct policy *p, stru
 		return;
 	ret->classes &= ~IMAD_APPRAISE;
 	ret->all_slots &= ~IMAD_SLOT_APPRAISE;
+	ret->appraises_opens = false;
 }
 
 int hooks_set_policy(struct hooks *h, const struct policy *p)
@@ -257,6 +259,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
 	c->n_skip = 0;
 	c->strict = 0;
+	c->opens_appraised |= sum.appraises_opens;
 	c->masks = ~0u;
 	c->conds |= sum.conds;
 	c->funcs |= sum.funcs;
@@ -269,6 +272,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->classes = sum.classes;
 	c->all_slots = sum.all_slots;
 	c->masks = file_masks(p);
+	c->opens_appraised = sum.appraises_opens;
 	set_skips(c, p);
 	set_strict(c, p);
 	programs_detach_except(h, programs_needed(&sum, p));
@@ -299,6 +303,11 @@ void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash)
 	c->hold = hold;
 	c->hash = hash;
 	__atomic_store_n(&c->active, 1, __ATOMIC_RELEASE);
+}
+
+void hooks_hold_opens(struct hooks *h)
+{
+	h->skel->bss->control.hold = IMAD_HOLD_OPEN;
 }
 
 uint32_t hooks_epoch(const struct hooks *h)
@@ -335,12 +344,25 @@ int hooks_publish(struct hooks *h, int fd, const struct imad_verdict *verdict)
 	return r;
 }
 
-int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, struct imad_probe *probe)
+void hooks_tell_open(struct hooks *h, uint32_t tid, uint32_t found)
+{
+	int held = bpf_map__fd(h->skel->maps.held), opens = bpf_map__fd(h->skel->maps.opens);
+	struct imad_open o;
+	uint64_t file;
+
+	if (bpf_map_lookup_elem(held, &tid, &file) < 0 || bpf_map_lookup_elem(opens, &file, &o) < 0)
+		return;
+	o.found = found | IMAD_FOUND_KNOWN;
+	(void)bpf_map_update_elem(opens, &file, &o, BPF_EXIST); /* its thread is held: it cannot go before this */
+}
+
+int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t written, struct imad_probe *probe)
 {
 	uint32_t zero = 0;
 	int fd, r;
 
 	pthread_mutex_lock(&h->probe_lock);
+	h->skel->bss->control.probe_written = written;
 	__atomic_store_n(&h->skel->bss->control.probe_tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
 	fd = openat(dirfd, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE);
 	r = fd < 0 ? -errno : bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.probe), &zero, probe);

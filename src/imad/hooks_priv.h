@@ -11,7 +11,7 @@
 
 #include "imad.skel.h"
 
-#define OPTIONAL_MAX 16
+#define OPTIONAL_MAX 24
 
 struct hooks {
 	struct imad_bpf *skel;

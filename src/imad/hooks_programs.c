@@ -21,7 +21,8 @@
 	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK))
 
 #define NEED_APPRAISE (1u << 31) /* a rule says appraise */
-_Static_assert(IMAD_FUNC_COUNT < 31, "needs");
+#define NEED_OPENS (1u << 30)	 /* ... of opens */
+_Static_assert(IMAD_FUNC_COUNT < 30, "needs");
 
 /* The functions behind the hooks. Where one is missing or takes other arguments the program is left out. */
 #define HOOK(name) "bpf_lsm_" #name
@@ -42,6 +43,9 @@ static const struct row {
 	{ PROGRAM(imad_kernel_read_file), NULL, 0, NULL, FUNCS_READ },
 	{ PROGRAM(imad_kernel_load_data), NULL, 0, NULL, FUNCS_LOAD },
 	{ PROGRAM(imad_kernel_post_read), NULL, 0, NULL, NEED_APPRAISE },
+	{ PROGRAM(imad_file_permission), NULL, 0, HOOK(file_post_open), NEED_OPENS },
+	{ PROGRAM(imad_path_truncate), NULL, 0, HOOK(file_post_open), NEED_OPENS },
+	{ PROGRAM(imad_file_free), NULL, 0, NULL, NEED_OPENS },
 	{ PROGRAM(imad_file_mprotect), NULL, 0, NULL, NEED_APPRAISE },
 	{ PROGRAM(imad_label_set), NULL, 0, NULL, NEED_APPRAISE },
 	{ PROGRAM(imad_label_removed), NULL, 0, NULL, NEED_APPRAISE },
@@ -107,13 +111,14 @@ static const char *unseen_func(const struct hooks *h, uint32_t needs)
 			seen |= row->needed_by;
 	}
 	optional &= ~POLICY_FUNC_BIT(CREDS_CHECK); /* bprm_check_security sees it as well */
-	optional &= needs & ~seen & ~NEED_APPRAISE;
+	optional &= needs & ~seen & ~(NEED_APPRAISE | NEED_OPENS);
 	return optional ? policy_func_name((unsigned int)__builtin_ctz(optional)) : NULL;
 }
 
 uint32_t programs_needed(const struct policy_summary *sum, const struct policy *p)
 {
-	uint32_t needs = sum->funcs | (sum->classes & IMAD_APPRAISE ? NEED_APPRAISE : 0);
+	uint32_t needs = sum->funcs | (sum->classes & IMAD_APPRAISE ? NEED_APPRAISE : 0) |
+			 (sum->appraises_opens ? NEED_OPENS : 0);
 
 	for (unsigned int i = 0; i < p->n_rules; i++)
 		if ((p->rules[i].conds & IMAD_COND_FUNC) && p->rules[i].func == IMAD_SETXATTR_CHECK)

@@ -179,8 +179,6 @@ static int configure(struct daemon *d, const struct options *o)
 		return log_errno(LOG_ERR, -EINVAL, "unknown hash algorithm '%s'", d->conf.hash);
 	if (!d->template)
 		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
-	if (d->conf.appraise == CONF_APPRAISE_FIX)
-		return log_errno(LOG_ERR, -EOPNOTSUPP, "appraise = fix: this version writes no labels; off, log or enforce");
 	r = daemon_load_keys(d);
 	return r < 0 ? r : daemon_first_policy(d, o->check);
 }
@@ -259,14 +257,13 @@ static int make_parts(struct daemon *d)
 	int r;
 
 	gate_ops.arg = mounts_ops.arg = d;
-	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
+	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || daemon_appraises_opens(d, &d->rules->policy) ||
+				  (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
 	r = hooks_new(&d->hooks);
 	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
 	if (r == 0)
-		hooks_set_appraise(d->hooks, d->conf.appraise == CONF_APPRAISE_ENFORCE ? IMAD_APPRAISE_ENFORCE :
-					     d->conf.appraise == CONF_APPRAISE_LOG     ? IMAD_APPRAISE_LOG :
-											 IMAD_APPRAISE_OFF);
+		hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
 	if (r == 0)
 		r = gate_new(d->hold, &gate_ops, &d->gate);
 	if (r == 0)
@@ -275,6 +272,8 @@ static int make_parts(struct daemon *d)
 		r = sequencer_new(&seq, &d->sequencer);
 	if (r == 0)
 		r = make_engine(d);
+	if (r == 0)
+		r = daemon_hold_for(d, &d->rules->policy);
 	if (r == 0)
 		r = engine_set_policy(d->engine, &d->rules->policy);
 	return r;
@@ -287,12 +286,15 @@ static int switch_on(struct daemon *d)
 
 	if (r < 0)
 		return r;
+	if (daemon_appraise_mode(d) == IMAD_APPRAISE_ENFORCE)
+		hooks_set_appraise(d->hooks, IMAD_APPRAISE_LOG); /* until what is not known yet is held */
 	hooks_activate(d->hooks, d->hold, d->hash->id);
 	r = gate_start(d->gate);
 	if (r == 0)
 		r = mounts_scan(d->mounts, &d->rules->policy);
 	if (r < 0)
 		return r;
+	hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
 	(void)daemon_keep_version(d);
 	daemon_measure_policy(d, d->rules);
 	daemon_measure_data(d);

@@ -60,6 +60,8 @@ struct daemon {
 	struct ruleset *rules;	  /* active; main thread only */
 	struct ruleset *previous; /* to be restored unless the active one is confirmed; NULL: it is */
 	struct sd_event_source *confirm_timer;
+	bool opens_held;    /* the gate holds opens and hears of every writer that closes */
+	atomic_uint_fast64_t labels_fixed;
 	bool policy_locked; /* rules can only be added, until the next boot */
 	char boot_id[BOOT_ID_MAX];
 	struct timespec started;
@@ -105,6 +107,13 @@ int daemon_load_keys(struct daemon *d);
 /* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; cause is filled in, and op if it is NULL. */
 const char *daemon_cause_text(unsigned int cause);
 void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsigned int cause);
+/* What becomes of a use that fails. While the marks are being set, nothing is denied yet. */
+enum imad_appraise daemon_appraise_mode(const struct daemon *d);
+/* Appraised opens are held as such: whatever gate.hold says, from the first policy on that has them. */
+bool daemon_appraises_opens(const struct daemon *d, const struct policy *p);
+int daemon_hold_for(struct daemon *d, const struct policy *p);
+/* appraise = fix: make the label of @fd that of its content, unless it is signed; @content tells it then. */
+void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content);
 /*
  * A policy file whose text was read: what the active rules for POLICY_CHECK say, and
  * what policy.signed asks; notes its version in @set. 0, or negative errno with *@why.
@@ -120,8 +129,8 @@ int daemon_check_policy_file(struct daemon *d, struct ruleset *set, const struct
 int daemon_keep_version(struct daemon *d);
 
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
-/* What BPF says of the file behind @fd; the ids in the facts are the daemon's. 0 or negative errno. */
-int daemon_probe(struct daemon *d, int fd, struct imad_probe *ret);
+/* What BPF says of the file behind @fd; the ids in the facts are the daemon's. @written: as hooks_open(). 0 or negative errno. */
+int daemon_probe(struct daemon *d, int fd, uint64_t written, struct imad_probe *ret);
 extern const struct engine_ops daemon_engine_ops;
 extern const struct gate_ops daemon_gate_ops;
 extern const struct mounts_ops daemon_mounts_ops;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Failed appraisals told. */
+/* Appraisal as the settings want it: what is held for it, failures told, labels fixed. */
 #include <imad/appraise.h>
 #include <imad/audit.h>
+#include <imad/file.h>
+#include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
@@ -26,4 +28,67 @@ void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsign
 	audit_subject(f->pid, f->uid, &who);
 	audit_failure_body(&who, &told, &body);
 	audit_send(d->conf.appraise == CONF_APPRAISE_ENFORCE ? "integrity_data" : "integrity_data_logged", &body);
+}
+
+enum imad_appraise daemon_appraise_mode(const struct daemon *d)
+{
+	switch (d->conf.appraise) {
+	case CONF_APPRAISE_OFF:
+		return IMAD_APPRAISE_OFF;
+	case CONF_APPRAISE_ENFORCE:
+		return IMAD_APPRAISE_ENFORCE;
+	default:
+		return IMAD_APPRAISE_LOG;
+	}
+}
+
+bool daemon_appraises_opens(const struct daemon *d, const struct policy *p)
+{
+	struct policy_summary sum;
+
+	policy_summarize(p, &sum);
+	return sum.appraises_opens && d->conf.appraise != CONF_APPRAISE_OFF;
+}
+
+int daemon_hold_for(struct daemon *d, const struct policy *p)
+{
+	int r;
+
+	if (d->opens_held || !daemon_appraises_opens(d, p))
+		return 0;
+	gate_hold_opens(d->gate);
+	r = mounts_mark_again(d->mounts); /* more is held than is asked for, until the policy is there */
+	if (r < 0)
+		return log_errno(LOG_ERR, r, "cannot hold opens, which the policy appraises");
+	if (d->hold == IMAD_HOLD_ACCESS)
+		log_msg(LOG_NOTICE, "opens are held, not the first access: the policy appraises them");
+	d->hold = IMAD_HOLD_OPEN;
+	d->opens_held = true;
+	engine_hold_opens(d->engine);
+	hooks_hold_opens(d->hooks);
+	return 0;
+}
+
+/* What the kernel's ima_fix_xattr() does; a signature over the content stays, whatever it says. */
+void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content)
+{
+	unsigned int cause = imad_judge(0, 0, content->found);
+	const struct algo *algo = algo_by_id((int)IMAD_FOUND_ALGO(content->found));
+	struct digest digest;
+	int r;
+
+	if (cause == IMAD_CAUSE_PASS || IMAD_FOUND_KIND(content->found) == IMAD_LABEL_SIGNATURE)
+		return;
+	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE || !algo || !algo->openssl)
+		algo = d->hash;
+	r = file_hash(scratch, fd, &algo, 1, &digest);
+	if (r == 0)
+		r = file_force_hash_label(fd, &digest);
+	if (r < 0) {
+		log_errno(LOG_WARNING, r, "cannot fix the label of '%s' (%s)", content->name, daemon_cause_text(cause));
+		return;
+	}
+	d->labels_fixed++;
+	log_msg(LOG_INFO, "label of '%s' fixed (%s)", content->name, daemon_cause_text(cause));
+	content->found = IMAD_FOUND(IMAD_LABEL_HASH, 0, algo->id) | IMAD_FOUND_GOOD;
 }

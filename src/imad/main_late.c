@@ -31,7 +31,7 @@ struct sync_request {
 static int open_if_same(struct daemon *d, const char *path, const struct imad_event *e)
 {
 	struct imad_probe probe;
-	int fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, &probe);
+	int fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);
 
 	if (fd < 0 || (probe.ino == e->ino && probe.dev == e->dev))
 		return fd;
@@ -149,7 +149,7 @@ static void on_data(void *arg, const struct imad_data_event *e)
 
 		if (e->func == IMAD_SETXATTR_CHECK)
 			f.op = "set_data";
-		daemon_tell_failure(d, &f, f.op ? IMAD_CAUSE_DENIED_ALGORITHM : IMAD_CAUSE_NO_FILE);
+		daemon_tell_failure(d, &f, e->cause);
 		return;
 	}
 	if (e->len == 0 || e->len > IMAD_DATA_MAX) {

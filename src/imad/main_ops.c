@@ -7,6 +7,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <imad/appraise.h>
 #include <imad/audit.h>
 #include <imad/digest.h>
 #include <imad/file.h>
@@ -50,13 +51,13 @@ static void op_regard(void *arg, int fd)
 	gate_regard(((struct daemon *)arg)->gate, fd, is_overlay(fd));
 }
 
-int daemon_probe(struct daemon *d, int fd, struct imad_probe *ret)
+int daemon_probe(struct daemon *d, int fd, uint64_t written, struct imad_probe *ret)
 {
 	char link[32];
 	int again;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, ret);
+	again = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, written, ret);
 	if (again < 0)
 		return again;
 	close(again);
@@ -71,7 +72,7 @@ static int name_of(struct daemon *d, int fd, char *ret)
 
 	if (r != -ENAMETOOLONG)
 		return r;
-	r = daemon_probe(d, fd, &probe);
+	r = daemon_probe(d, fd, 0, &probe);
 	if (r < 0)
 		return r;
 	memcpy(ret, probe.name, strnlen(probe.name, sizeof(probe.name) - 1) + 1);
@@ -93,10 +94,9 @@ static int op_install(void *arg, const struct policy *p)
 	return hooks_set_policy(((struct daemon *)arg)->hooks, p);
 }
 
-static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, const struct digest *digest,
-		      struct engine_content *ret)
+static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, const struct digest *digest,
+		   struct engine_content *ret)
 {
-	struct daemon *d = arg;
 	const struct algo *algos[2] = { d->hash, NULL };
 	cleanup(finder_done) struct finder label = { 0 };
 	struct digest digests[2];
@@ -129,6 +129,17 @@ static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, cons
 	if (needs & ENGINE_LABEL)
 		ret->found = finder_found(d->keys, fd, &label, &ret->digest);
 	return 0;
+}
+
+static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, const struct digest *digest,
+		      struct engine_content *ret)
+{
+	struct daemon *d = arg;
+	int r = collect(d, scratch, fd, needs, digest, ret);
+
+	if (r == 0 && (needs & ENGINE_LABEL) && d->conf.appraise == CONF_APPRAISE_FIX)
+		daemon_fix_label(d, scratch, fd, ret);
+	return r;
 }
 
 static int op_collect_data(void *arg, const void *data, size_t n, struct engine_content *ret)
@@ -217,36 +228,76 @@ static void op_listen(void *arg, int fd)
 	(void)gate_listen(((struct daemon *)arg)->gate, fd, is_overlay(fd)); /* if not, the label is set once, now */
 }
 
-/* Who has just closed counts as a writer for a moment yet; who opens after that tells of itself again. */
 static bool has_writers(struct daemon *d, int fd)
 {
-	const struct timespec moment = { .tv_nsec = 2000000 };
-	struct imad_probe probe = { .writers = 1 };
+	struct imad_probe probe;
 
-	for (unsigned int i = 0; i < 10 && probe.writers; i++) {
-		if (daemon_probe(d, fd, &probe) < 0)
-			return true;
-		if (probe.writers)
-			nanosleep(&moment, NULL);
-	}
-	return probe.writers;
+	return daemon_probe(d, fd, 0, &probe) < 0 || probe.writers;
 }
 
-static int op_relabel(void *arg, void *scratch, int fd)
+/* Who has just closed counts as a writer for a moment yet; who opens after that tells of itself again. */
+static bool keeps_writers(struct daemon *d, int fd)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+	unsigned int tries = 10;
+
+	while (has_writers(d, fd)) {
+		if (!--tries)
+			return true;
+		nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
+/* Of the content, in the list's algorithm, or in its label's if that is right. 1: the label is; 0 or negative errno. */
+static int hash_for_label(struct daemon *d, void *scratch, int fd, struct digest *ret)
+{
+	cleanup(finder_done) struct finder label = { 0 };
+	const struct algo *algos[2] = { d->hash, NULL };
+	struct digest digests[2];
+	unsigned int n = 1;
+	int r = finder_read(fd, &label);
+
+	if (r == 0 && finder_needs_digest(&label) && finder_needs_digest(&label) != d->hash)
+		algos[n++] = finder_needs_digest(&label);
+	if (r == 0)
+		r = file_hash(scratch, fd, algos, n, digests);
+	if (r < 0)
+		return r;
+	*ret = digests[0];
+	if (!(finder_found(NULL, fd, &label, &digests[n - 1]) & IMAD_FOUND_GOOD))
+		return 0;
+	*ret = digests[n - 1];
+	return 1;
+}
+
+static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret)
 {
 	struct imad_gen before, after;
 	struct imad_verdict unused;
+	struct imad_probe probe;
 	struct daemon *d = arg;
-	struct digest digest;
 	bool has_gen;
 	int r;
 
-	if (has_writers(d, fd) || hooks_state(d->hooks, fd, &before, &has_gen, &unused) < 0)
+	if ((closed ? keeps_writers(d, fd) : has_writers(d, fd)) ||
+	    hooks_state(d->hooks, fd, &before, &has_gen, &unused) < 0)
 		return 0;
-	r = file_hash(scratch, fd, &d->hash, 1, &digest);
-	if (r == 0 && hooks_state(d->hooks, fd, &after, &has_gen, &unused) == 0 && before.gen == after.gen)
-		r = file_set_hash_label(fd, &digest);
-	return r < 0 ? log_errno(LOG_WARNING, r, "cannot keep the label of a changed file") : 0;
+	r = hash_for_label(d, scratch, fd, ret);
+	if (r >= 0 && (hooks_state(d->hooks, fd, &after, &has_gen, &unused) < 0 || before.gen != after.gen))
+		return 0;
+	if (r == 0)
+		r = file_set_hash_label(fd, ret);
+	if (r < 0)
+		return log_errno(LOG_WARNING, r, "cannot keep the label of a changed file");
+	if (before.written)
+		(void)daemon_probe(d, fd, before.written, &probe); /* if not, the next use does it again */
+	return 1;
+}
+
+static void op_tell(void *arg, const struct hold *h, uint32_t found)
+{
+	hooks_tell_open(((struct daemon *)arg)->hooks, h->tid, found);
 }
 
 const struct engine_ops daemon_engine_ops = {
@@ -274,6 +325,7 @@ const struct engine_ops daemon_engine_ops = {
 	.audit = op_audit,
 	.listen = op_listen,
 	.relabel = op_relabel,
+	.tell = op_tell,
 };
 
 static void on_hold(void *arg, struct hold *h)
@@ -317,7 +369,7 @@ static void op_gone(void *arg, uint32_t s_dev)
 static int op_facts(void *arg, const char *path, struct imad_facts *ret)
 {
 	struct imad_probe probe;
-	int fd = hooks_open(((struct daemon *)arg)->hooks, AT_FDCWD, path, O_RDONLY, &probe);
+	int fd = hooks_open(((struct daemon *)arg)->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);
 
 	if (fd < 0)
 		return fd;

@@ -16,13 +16,6 @@
 
 #define SEPARATORS " |"
 
-/* What is asked after the gate has let a file through, so that a denial is final. */
-#define FUNCS_APPRAISED                                                                            \
-	(POLICY_FUNC_BIT(MMAP_CHECK) | POLICY_FUNC_BIT(MMAP_CHECK_REQPROT) | POLICY_FUNC_BIT(BPRM_CHECK) | \
-	 POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) |  \
-	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK) |                    \
-	 POLICY_FUNC_BIT(POLICY_CHECK) | POLICY_FUNC_BIT(SETXATTR_CHECK))
-
 const struct template *daemon_find_template(const char *name, size_t len)
 {
 	const struct template *t = template_find(name, len);
@@ -163,10 +156,8 @@ static int check_rules(const struct policy *p, struct refusal *why)
 	for (unsigned int i = 0; i < p->n_rules && !cannot; i++) {
 		const struct imad_rule *r = &p->rules[i];
 
-		if (r->action == IMAD_APPRAISE && !((r->conds & IMAD_COND_FUNC) && (FUNCS_APPRAISED & 1u << r->func)))
-			cannot = "does not appraise opens of files";
-		else if (r->opts & (IMAD_OPT_MODSIG | IMAD_OPT_DIRECTIO))
-			cannot = "knows no appended signatures and no direct I/O";
+		if (r->opts & IMAD_OPT_MODSIG)
+			cannot = "knows no appended signatures";
 		else if ((r->opts & IMAD_OPT_VERITY) && r->action == IMAD_MEASURE)
 			cannot = "measures the content as it is";
 		else if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))

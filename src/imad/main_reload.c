@@ -145,6 +145,8 @@ int daemon_switch_policy(struct daemon *d, struct ruleset *set)
 	int r = mounts_scan(d->mounts, &set->policy); /* what the new rules need is gated before they ask */
 
 	if (r == 0)
+		r = daemon_hold_for(d, &set->policy);
+	if (r == 0)
 		r = engine_set_policy(d->engine, &set->policy);
 	if (r < 0)
 		return r;

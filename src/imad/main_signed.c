@@ -46,7 +46,7 @@ static int appraise(struct daemon *d, const struct policy_file *f, struct refusa
 	struct imad_probe probe;
 	uint32_t found = 0, cause;
 
-	if (!d->rules || d->conf.appraise == CONF_APPRAISE_OFF || daemon_probe(d, f->fd, &probe) < 0)
+	if (!d->rules || d->conf.appraise == CONF_APPRAISE_OFF || daemon_probe(d, f->fd, 0, &probe) < 0)
 		return 0;
 	decision = daemon_decide(d, &probe.facts, IMAD_POLICY_CHECK, IMAD_MAY_READ);
 	if (!(decision.action & IMAD_APPRAISE))

@@ -61,7 +61,7 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 	struct imad_probe p;
 	struct stat st;
 	struct engine_use use = {
-		.fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, &p),
+		.fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &p),
 		.kind = MEASURE_START, .func = func, .pid = s->pid, .uid = s->ids.uid,
 	};
 	struct imad_verdict verdict;

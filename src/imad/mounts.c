@@ -208,6 +208,16 @@ int mounts_scan(struct mounts *m, const struct policy *p)
 	return r;
 }
 
+int mounts_mark_again(struct mounts *m)
+{
+	int r = 0;
+
+	for (struct superblock *sb = m->list; sb && r == 0; sb = sb->next)
+		if (!sb->reason)
+			r = m->ops.mark(m->ops.arg, sb->path, sb->s_dev, is_overlay(sb->type));
+	return r;
+}
+
 void mounts_prune(struct mounts *m, const struct policy *p)
 {
 	for (struct superblock *sb = m->list; sb; sb = sb->next) {

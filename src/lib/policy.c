@@ -78,8 +78,10 @@ void policy_summarize(const struct policy *p, struct policy_summary *ret)
 			s.all_slots |= IMAD_SLOT_AUDIT;
 		if (r->action == IMAD_HASH)
 			s.all_slots |= IMAD_SLOT_HASH;
-		if (r->action == IMAD_APPRAISE)
+		if (r->action == IMAD_APPRAISE) {
 			s.all_slots |= IMAD_SLOT_APPRAISE;
+			s.appraises_opens |= (rule_funcs(r) & POLICY_FUNC_BIT(FILE_CHECK)) != 0;
+		}
 		s.funcs |= rule_funcs(r);
 	}
 	s.may_match_magic_all = s.funcs != 0 && !(s.conds & IMAD_CONDS_FS);

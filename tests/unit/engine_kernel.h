@@ -45,7 +45,7 @@ struct fake_file {
 struct hold {
 	struct fake_file *file;
 	uint64_t since, gen; /* the generation that was opened */
-	uint32_t wants;
+	uint32_t wants, found; /* @found: what was told before the release */
 	unsigned int answers;
 	bool allowed, released;
 	struct hold *next;
@@ -393,16 +393,31 @@ static void fake_listen(void *arg, int fd)
 	leave(0);
 }
 
-static int fake_relabel(void *arg, void *scratch, int fd)
+static int fake_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret)
 {
 	bool fails = enter('b');
 	struct fake_file *f = file_of(fd);
 
 	(void)arg;
 	must(scratch != NULL, "relabel without scratch");
-	must(f->listened, "looked for writers before listening to them");
+	must(!closed || f->listened || f->gen.written, "looked for writers before listening to them");
 	f->relabels++;
-	return leave(fails ? -EROFS : 0);
+	if (!fails && f->writers)
+		return leave(0);
+	*ret = (struct digest){ .algo = ALGO_SHA256, .size = 32 };
+	memcpy(ret->bytes, &f->gen.gen, sizeof(f->gen.gen));
+	if (!fails)
+		f->gen.written = 0;
+	return leave(fails ? -EROFS : 1);
+}
+
+static void fake_tell(void *arg, const struct hold *h, uint32_t found)
+{
+	(void)arg;
+	enter('T');
+	must(!h->released, "told after release");
+	((struct hold *)h)->found = found;
+	leave(0);
 }
 
 static const struct engine_ops fake_ops = {
@@ -413,7 +428,7 @@ static const struct engine_ops fake_ops = {
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
 	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data, .new_epoch = fake_new_epoch,
-	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel,
+	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel, .tell = fake_tell,
 };
 
 #endif

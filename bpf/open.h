@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Appraisal of opens. What is known already is judged in file_open. What is not is
+ * held by the gate, the daemon says what it found, and the hook behind the gate judges:
+ * file_post_open since 6.9, before that the first use of the open file.
+ *
+ * Somebody who writes makes content and label disagree until the label is made anew,
+ * after the last writer. Meanwhile an open is judged by what was found before, as in
+ * the kernel's IMA; executing and mapping are not (judge()).
+ */
+#ifndef IMAD_BPF_OPEN_H
+#define IMAD_BPF_OPEN_H
+
+/* Opens that are not judged yet, by struct file. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct imad_open);
+} opens SEC(".maps");
+
+/* ... of them the one that each thread is held in: fanotify tells the daemon no more than the thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u64);
+} held SEC(".maps");
+
+__u32 n_opens; /* in the map: the usual use need not ask it */
+
+/* A writer comes: what counts for opens from now on, and before @g is invalidated. */
+static __always_inline void keep_found(struct inode *inode, struct imad_gen *g)
+{
+	const struct imad_verdict *v = verdict_find(inode);
+	bool first = writers_of(inode) <= 1;
+
+	if (v && v->gen == g->gen && (v->done & IMAD_SLOT_APPRAISE) && !(g->flags & IMAD_GEN_UNCACHED) &&
+	    !(first && (v->flags & IMAD_VERDICT_PROVISIONAL)))
+		g->kept = v->found | IMAD_FOUND_KNOWN;
+	else if (first)
+		g->kept = 0;
+}
+
+/* What opens are judged by; without IMAD_FOUND_KNOWN nothing is known. */
+static __always_inline __u32 found_for_open(struct inode *inode, const struct imad_gen *g, const struct imad_verdict *v)
+{
+	__u32 kept = g && writers_of(inode) > 0 ? g->kept : 0;
+
+	if (kept & IMAD_FOUND_KNOWN)
+		return kept;
+	return v && (done_slots(g, v, writers_of(inode)) & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
+}
+
+/* After this writer the label is made anew. */
+static __always_inline void note_written(struct imad_gen *g)
+{
+	g->written = g->gen + 1;
+}
+
+static __always_inline bool is_created(struct file *file)
+{
+	return (file->f_mode & FMODE_CREATED) || (file->f_flags & O_TMPFILE_FLAG);
+}
+
+/* Whoever makes a file may use it before it has a label. */
+static __always_inline __u32 note_created(struct inode *inode)
+{
+	__u32 found = IMAD_FOUND(IMAD_LABEL_NONE, 0, 0) | IMAD_FOUND_KNOWN | IMAD_FOUND_NEW;
+	struct imad_gen *g = gen_make(inode);
+
+	if (!g)
+		return found;
+	g->kept = found;
+	note_written(g);
+	return found;
+}
+
+static __always_inline __u32 cause_of_open(struct inode *inode, const struct imad_open *o)
+{
+	__u32 kind = IMAD_FOUND_KIND(o->found), cause = imad_judge(o->opts, o->algos, o->found);
+
+	if (o->found & IMAD_FOUND_NEW)
+		return !(o->opts & (IMAD_OPT_SIGNED | IMAD_OPT_VERITY)) || inode->i_size == 0 ? IMAD_CAUSE_PASS : cause;
+	if (cause == IMAD_CAUSE_PASS && (o->mask & IMAD_MAY_WRITE) &&
+	    (kind == IMAD_LABEL_SIGNATURE || kind == IMAD_LABEL_VERITY))
+		return IMAD_CAUSE_IMMUTABLE;
+	return cause;
+}
+
+/* 0 or -EACCES. */
+static __always_inline int judge_open(struct file *file, struct inode *inode, const struct imad_open *o, bool path)
+{
+	__u32 cause = cause_of_open(inode, o);
+	struct imad_gen *g = gen_find(inode);
+
+	if (cause != IMAD_CAUSE_PASS)
+		return fail(file, inode, g ? g->gen : 0, IMAD_FILE_CHECK, cause, -EACCES, path);
+	if (g && (o->mask & IMAD_MAY_WRITE))
+		note_written(g);
+	return 0;
+}
+
+static __always_inline void forget_open(struct file *file)
+{
+	__u64 key = (__u64)file;
+
+	if (n_opens && bpf_map_delete_elem(&opens, &key) == 0)
+		__sync_fetch_and_sub(&n_opens, 1);
+}
+
+/* The gate will hold it. False: there is no room to note that. */
+static __always_inline bool note_open(struct file *file, const struct imad_open *o)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 key = (__u64)file;
+
+	if (bpf_map_update_elem(&opens, &key, o, BPF_ANY) < 0)
+		return false;
+	__sync_fetch_and_add(&n_opens, 1);
+	bpf_map_update_elem(&held, &tid, &key, BPF_ANY);
+	return true;
+}
+
+/* What an appraise rule says of an open; @o without what was found. *@late: the daemon is to be told at once. */
+static __always_inline int appraise_open(struct file *file, struct inode *inode, const struct imad_gen *g,
+					 const struct imad_verdict *v, struct imad_open *o, bool *late)
+{
+	o->found = found_for_open(inode, g, v);
+	if (is_created(file)) {
+		o->found = note_created(inode);
+		return 0;
+	}
+	if (is_unverifiable(inode))
+		return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_UNVERIFIABLE, -EACCES, true);
+	if (o->found & IMAD_FOUND_KNOWN) {
+		end_round();
+		return judge_open(file, inode, o, true);
+	}
+	if (gate_will_hold(file, inode, v))
+		return note_open(file, o) ? 0 : fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, true);
+	*late = !goes_round(inode);
+	if (restart(inode, false) < 0)
+		return -ERESTARTNOINTR;
+	return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, true);
+}
+
+/*
+ * A writer that goes round until its file's label is known. Its generation is that of
+ * the first time round: it has not come in since, and what is found is of that one.
+ */
+static __always_inline bool waits_for_label(struct inode *inode)
+{
+	struct imad_gen *g;
+
+	if (!goes_round(inode))
+		return false;
+	g = gen_find(inode);
+	if (found_for_open(inode, g, verdict_find(inode)) & IMAD_FOUND_KNOWN)
+		return false;
+	return restart(inode, false) < 0;
+}
+
+/* After the gate. @path: as of emit_with(). */
+static __always_inline int judge_after_gate(struct file *file, bool path)
+{
+	struct inode *inode = file->f_inode;
+	struct imad_verdict *v;
+	__u64 key = (__u64)file;
+	struct imad_open *at, o;
+	int r;
+
+	if (!n_opens)
+		return 0;
+	at = bpf_map_lookup_elem(&opens, &key);
+	if (!at)
+		return 0;
+	o = *at;
+	v = verdict_find(inode);
+	if (!(o.found & IMAD_FOUND_KNOWN))
+		o.found = found_for_open(inode, gen_find(inode), v);
+	if (o.found & IMAD_FOUND_KNOWN) {
+		r = judge_open(file, inode, &o, path);
+		if (r == 0)
+			forget_open(file);
+		return r;
+	}
+	/* A mark went the moment it was opened, or the gate's deadline had come. */
+	if (!goes_round(inode))
+		want_late(file, inode, v, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE);
+	if (restart(inode, false) < 0)
+		return -ERESTARTNOINTR;
+	return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, path);
+}
+
+/* Before 6.9 nothing is asked between the gate and the first use. */
+SEC("?lsm/file_permission")
+int BPF_PROG(imad_file_permission, struct file *file, int mask)
+{
+	return control.active ? judge_after_gate(file, false) : 0;
+}
+
+/* ... and an open may truncate: by now the daemon has said what it found. */
+SEC("?lsm/path_truncate")
+int BPF_PROG(imad_path_truncate, struct path *path)
+{
+	struct inode *inode = path->dentry->d_inode;
+	struct imad_open o = { .mask = IMAD_MAY_WRITE };
+	struct walk w = { .silent = true };
+	struct imad_verdict *v;
+	__u32 cause;
+
+	if (!control.active || !inode || !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode))
+		return 0;
+	v = verdict_find(inode);
+	o.found = found_for_open(inode, gen_find(inode), v);
+	if (!(o.found & IMAD_FOUND_KNOWN))
+		return 0;
+	fill_facts(&w.facts, inode, control.conds);
+	match(&w, IMAD_FILE_CHECK, IMAD_MAY_WRITE, 0);
+	if (!(w.decision.action & IMAD_APPRAISE))
+		return 0;
+	o.opts = w.decision.opts;
+	o.algos = w.decision.algos;
+	cause = cause_of_open(inode, &o);
+	if (cause == IMAD_CAUSE_PASS)
+		return 0;
+	emit_refused(IMAD_FILE_CHECK, (const char *)path->dentry->d_name.name, cause);
+	return control.appraise == IMAD_APPRAISE_ENFORCE ? -EACCES : 0;
+}
+
+SEC("?lsm/file_free_security")
+int BPF_PROG(imad_file_free, struct file *file)
+{
+	forget_open(file);
+	return 0;
+}
+
+#endif
