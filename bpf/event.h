@@ -66,6 +66,8 @@ static __always_inline void emit_with(__u32 type, struct file *file, struct inod
 	e->tid = (__u32)id;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	e->flags = write_flags(file, inode) | name_flags(file);
+	if (type == IMAD_EVENT_ASKED && writers_of(inode) <= 1)
+		e->flags &= ~(IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION);
 	e->digest_algo = algo;
 	if (digest && algo >= 0)
 		__builtin_memcpy(e->digest, digest, sizeof(e->digest));

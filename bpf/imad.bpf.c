@@ -225,13 +225,16 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (!control.active || !is_regular(inode))
 		return 0;
 	flags = file->f_flags;
+	mask = open_mask(file->f_mode, flags);
 	if (file->f_mode & FMODE_WRITE) {
-		if (control.opens_appraised && waits_for_label(inode))
+		int r = control.opens_appraised ? writer_comes(file, mask) : 0;
+
+		if (r == -ERESTARTNOINTR)
 			return -ERESTARTNOINTR;
+		if (r < 0)
+			return -EACCES;
 		writer_opened(file, inode);
 	}
-
-	mask = open_mask(file->f_mode, flags);
 	if (!(mask & (control.masks | IMAD_MAY_READ | IMAD_MAY_EXEC)))
 		return 0; /* only written, and no rule asks for that */
 

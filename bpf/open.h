@@ -43,14 +43,14 @@ static __always_inline void keep_found(struct inode *inode, struct imad_gen *g)
 		g->kept = 0;
 }
 
-/* What opens are judged by; without IMAD_FOUND_KNOWN nothing is known. */
-static __always_inline __u32 found_for_open(struct inode *inode, const struct imad_gen *g, const struct imad_verdict *v)
+/* What opens are judged by while there are @writers; without IMAD_FOUND_KNOWN nothing is known. */
+static __always_inline __u32 found_for_open(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
-	__u32 kept = g && writers_of(inode) > 0 ? g->kept : 0;
+	__u32 kept = g && writers > 0 ? g->kept : 0;
 
 	if (kept & IMAD_FOUND_KNOWN)
 		return kept;
-	return v && (done_slots(g, v, writers_of(inode)) & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
+	return v && (done_slots(g, v, writers) & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
 }
 
 /* After this writer the label is made anew. */
@@ -127,7 +127,7 @@ static __always_inline bool note_open(struct file *file, const struct imad_open 
 static __always_inline int appraise_open(struct file *file, struct inode *inode, const struct imad_gen *g,
 					 const struct imad_verdict *v, struct imad_open *o, bool *late)
 {
-	o->found = found_for_open(inode, g, v);
+	o->found = found_for_open(g, v, writers_of(inode));
 	if (is_created(file)) {
 		o->found = note_created(inode);
 		return 0;
@@ -146,20 +146,55 @@ static __always_inline int appraise_open(struct file *file, struct inode *inode,
 	return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, true);
 }
 
-/*
- * A writer that goes round until its file's label is known. Its generation is that of
- * the first time round: it has not come in since, and what is found is of that one.
- */
-static __always_inline bool waits_for_label(struct inode *inode)
+/* Nobody holds this writer: it goes round until something is known. -ERESTARTNOINTR or 0. */
+static __always_inline int ask_for_writer(struct file *file, struct inode *inode)
 {
-	struct imad_gen *g;
+	bool first = !goes_round(inode);
+	struct imad_gen *g = gen_make(inode);
 
-	if (!goes_round(inode))
-		return false;
-	g = gen_find(inode);
-	if (found_for_open(inode, g, verdict_find(inode)) & IMAD_FOUND_KNOWN)
-		return false;
-	return restart(inode, false) < 0;
+	if (!g || restart(inode, false) == 0)
+		return 0;
+	if (first)
+		emit(IMAD_EVENT_ASKED, file, inode, g->gen, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE, -1, NULL);
+	return -ERESTARTNOINTR;
+}
+
+/*
+ * Before a writer counts as one, because one that is refused changes nothing: what was
+ * found stays true, and what is found now is of content that it has not touched.
+ */
+static __noinline int writer_comes(struct file *file, __u32 mask)
+{
+	struct inode *inode = file->f_inode;
+	struct imad_verdict *v = verdict_find(inode);
+	struct imad_open o = { .mask = mask };
+	struct walk w = {};
+	__u32 slots;
+	int r;
+
+	o.found = found_for_open(gen_find(inode), v, writers_of(inode) - 1);
+	o.opts = control.strict_opts;
+	o.algos = control.strict_algos;
+	if (is_created(file) || is_unverifiable(inode))
+		return 0;
+	if (o.found & IMAD_FOUND_KNOWN ? control.strict && cause_of_open(inode, &o) == IMAD_CAUSE_PASS :
+					 gate_will_hold(file, inode, v))
+		return 0;
+	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+		return 0;
+	fill_facts(&w.facts, inode, control.conds);
+	slots = match(&w, IMAD_FILE_CHECK, mask, done_slots(gen_find(inode), v, 0)) & IMAD_SLOTS_MEASURE;
+	if (!(w.decision.action & IMAD_APPRAISE))
+		return 0;
+	if (!(o.found & IMAD_FOUND_KNOWN))
+		return ask_for_writer(file, inode);
+	o.opts = w.decision.opts;
+	o.algos = w.decision.algos;
+	end_round();
+	r = judge_open(file, inode, &o, true);
+	if (r < 0 && slots)
+		want(file, inode, v, IMAD_FILE_CHECK, slots, 0, true);
+	return r < 0 ? -EACCES : 0;
 }
 
 /* After the gate. @path: as of emit_with(). */
@@ -179,7 +214,7 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 	o = *at;
 	v = verdict_find(inode);
 	if (!(o.found & IMAD_FOUND_KNOWN))
-		o.found = found_for_open(inode, gen_find(inode), v);
+		o.found = found_for_open(gen_find(inode), v, writers_of(inode));
 	if (o.found & IMAD_FOUND_KNOWN) {
 		r = judge_open(file, inode, &o, path);
 		if (r == 0)
@@ -208,14 +243,14 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	struct inode *inode = path->dentry->d_inode;
 	struct imad_open o = { .mask = IMAD_MAY_WRITE };
 	struct walk w = { .silent = true };
-	struct imad_verdict *v;
+	struct imad_gen *g;
 	__u32 cause;
 
 	if (!control.active || !inode || !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode))
 		return 0;
-	v = verdict_find(inode);
-	o.found = found_for_open(inode, gen_find(inode), v);
-	if (!(o.found & IMAD_FOUND_KNOWN))
+	g = gen_find(inode);
+	o.found = found_for_open(g, verdict_find(inode), writers_of(inode));
+	if (!g || !(o.found & IMAD_FOUND_KNOWN))
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	match(&w, IMAD_FILE_CHECK, IMAD_MAY_WRITE, 0);
@@ -224,8 +259,10 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	o.opts = w.decision.opts;
 	o.algos = w.decision.algos;
 	cause = cause_of_open(inode, &o);
-	if (cause == IMAD_CAUSE_PASS)
+	if (cause == IMAD_CAUSE_PASS) {
+		note_written(g); /* by whom has it open; not by truncate(2), see size_changes() */
 		return 0;
+	}
 	emit_refused(IMAD_FILE_CHECK, (const char *)path->dentry->d_name.name, cause);
 	return control.appraise == IMAD_APPRAISE_ENFORCE ? -EACCES : 0;
 }

@@ -70,11 +70,6 @@ static int use_write(const char *file)
 	return open_then(file, O_WRONLY | O_APPEND, then_write);
 }
 
-static int use_open_append(const char *file)
-{
-	return open_then(file, O_WRONLY | O_APPEND, then_nothing);
-}
-
 static int use_rdwr(const char *file)
 {
 	return open_then(file, O_RDWR, then_read);
@@ -390,7 +385,6 @@ static const struct {
 	{ "open", use_open },
 	{ "read", use_read },
 	{ "write", use_write },
-	{ "open-append", use_open_append },
 	{ "rdwr", use_rdwr },
 	{ "truncate", use_truncate },
 	{ "fallocate", use_fallocate },

@@ -260,6 +260,7 @@ enum imad_hold { IMAD_HOLD_OPEN, IMAD_HOLD_ACCESS };
 enum imad_event_type {
 	IMAD_EVENT_NONE,
 	IMAD_EVENT_LATE,   /* a use that policy wants measured and the gate did not hold */
+	IMAD_EVENT_ASKED,  /* the same of a writer who goes round until the file is known, and is no writer yet */
 	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
 	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
 	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content */

@@ -121,7 +121,7 @@ static void on_event(void *arg, const struct imad_event *e)
 		return;
 	}
 	use.writer = e->type == IMAD_EVENT_WRITER;
-	if (e->type != IMAD_EVENT_LATE && !use.writer) {
+	if (e->type != IMAD_EVENT_LATE && e->type != IMAD_EVENT_ASKED && !use.writer) {
 		(void)engine_violation(d->engine, name, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers",
 				       e->tgid, e->uid);
 		return;
