@@ -138,7 +138,8 @@ static __always_inline int appraise_open(struct file *file, struct inode *inode,
 		end_round();
 		return judge_open(file, inode, o, true);
 	}
-	if (gate_will_hold(file, inode, v))
+	/* Where there is a hook behind it, only what came by a path gets there: no pidfd, nothing that the kernel opens. */
+	if (control.post_open || gate_will_hold(file, inode, v))
 		return note_open(file, o) ? 0 : fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, true);
 	*late = !goes_round(inode);
 	if (restart(inode, false) < 0)
@@ -175,7 +176,7 @@ static __noinline int writer_comes(struct file *file, __u32 mask)
 	o.found = found_for_open(gen_find(inode), v, writers_of(inode) - 1);
 	o.opts = control.strict_opts;
 	o.algos = control.strict_algos;
-	if (is_created(file) || is_unverifiable(inode))
+	if (is_created(file) || is_unverifiable(inode) || (inode->i_sb->s_flags & SB_KERNMOUNT))
 		return 0;
 	if (o.found & IMAD_FOUND_KNOWN ? control.strict && cause_of_open(inode, &o) == IMAD_CAUSE_PASS :
 					 gate_will_hold(file, inode, v))

@@ -169,5 +169,16 @@ told immutable-signed-file signed1
 check "nothing was denied for want of an answer" sh -c "! grep 'cause=not-appraised' /vm/imad.log"
 imactl status --json | grep -o '"\(restarts\|timeouts\|errors\|lost\)": *[0-9]*' | tr '\n' ' '
 check "no timeout" sh -c "imactl status --json | grep -q '\"timeouts\": *0'"
+echo 'appraise fowner=0' >/tmp/all
+check "a policy that would lock the host out is refused" exits 1 imactl policy load --append /tmp/all 2>/tmp/err
+check "which says of what" grep -q "would be denied (missing-hash), which the host needs" /tmp/err
+check "and nothing has changed" cat /etc/passwd >/dev/null
 check "stop" stop_imad
+
+# The same at the start: what fails is told of, and that is all.
+check "start with a policy that would lock the host out" start_imad --appraise enforce --policy appraise_tcb
+check "it does not enforce" sh -c "imactl status --json | grep -qE '\"mode\": ?\"log\", ?\"enforce_refused\": ?true'"
+check "it says why" grep -q "would be denied, and the host needs it: '/sbin/init' (missing-hash)" /vm/imad.log
+check "programs run" /bin/true
+check "stop again" stop_imad
 tail -n 5 /vm/imad.log

@@ -37,6 +37,8 @@ struct conf {
 	char keys_ca[CONF_VALUE_MAX + 1];  /* keys.ca; "": certificates need no CA */
 	unsigned int pcr;		   /* default 10; 0..23 */
 	enum conf_appraise appraise;	   /* default off */
+	bool appraise_force;		   /* appraise.force; enforce even what locks the host out; default no */
+	char appraise_critical[CONF_VALUE_MAX + 1]; /* appraise.critical: files, blank between */
 	enum conf_hold gate_hold;	   /* gate.hold */
 	unsigned int gate_deadline_ms;	   /* gate.deadline; "5s", "500ms"; default 5000; 100..60000 */
 	enum conf_on_timeout gate_on_timeout; /* gate.on_timeout */

@@ -38,6 +38,13 @@ int mounts_mark_again(struct mounts *m);
 /* Unmark what @p cannot match on: once it has replaced a policy that could. */
 void mounts_prune(struct mounts *m, const struct policy *p);
 
+/*
+ * The file behind @fd, opened anew for reading through a mount of its filesystem that can be
+ * written: who has it may see it read-only. A descriptor that the caller closes, or negative
+ * errno: -EROFS if there is no such mount. From any thread.
+ */
+int mounts_open_writable(int fd);
+
 /* One filesystem. @reason: why it is not gated, NULL if it is; @matters: rules can match on it. */
 struct mounts_entry {
 	uint32_t s_dev;

@@ -254,6 +254,7 @@ static int make_parts(struct daemon *d)
 		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
 		.template = d->template, .hash = d->hash,
 	};
+	struct refusal why = { "" };
 	int r;
 
 	gate_ops.arg = mounts_ops.arg = d;
@@ -262,6 +263,11 @@ static int make_parts(struct daemon *d)
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
 	r = hooks_new(&d->hooks);
 	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
+	if (r == 0 && daemon_preflight(d, &d->rules->policy, &why) < 0) {
+		log_msg(LOG_ERR, "appraise = enforce is refused, failures are only told of: %s", why.text);
+		d->conf.appraise = CONF_APPRAISE_LOG;
+		d->enforce_refused = true;
+	}
 	if (r == 0)
 		hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
 	if (r == 0)

@@ -62,6 +62,7 @@ struct daemon {
 	struct sd_event_source *confirm_timer;
 	bool opens_held;    /* the gate holds opens and hears of every writer that closes */
 	atomic_uint_fast64_t labels_fixed;
+	bool enforce_refused; /* by daemon_preflight(): appraise is log instead */
 	bool policy_locked; /* rules can only be added, until the next boot */
 	char boot_id[BOOT_ID_MAX];
 	struct timespec started;
@@ -112,6 +113,13 @@ enum imad_appraise daemon_appraise_mode(const struct daemon *d);
 /* Appraised opens are held as such: whatever gate.hold says, from the first policy on that has them. */
 bool daemon_appraises_opens(const struct daemon *d, const struct policy *p);
 int daemon_hold_for(struct daemon *d, const struct policy *p);
+/*
+ * main_preflight.c: whether @policy could be enforced without denying what the host needs to be
+ * repaired. 0 (also if it is not to be enforced), or negative errno with *@why, and all is logged.
+ */
+int daemon_preflight(const struct daemon *d, const struct policy *policy, struct refusal *why);
+/* As file_set_hash_label() or file_force_hash_label(), whoever's mount @fd came through. */
+int daemon_set_label(int fd, const struct digest *digest, bool force);
 /* appraise = fix: make the label of @fd that of its content, unless it is signed; @content tells it then. */
 void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content);
 /*

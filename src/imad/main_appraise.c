@@ -69,6 +69,19 @@ int daemon_hold_for(struct daemon *d, const struct policy *p)
 	return 0;
 }
 
+int daemon_set_label(int fd, const struct digest *digest, bool force)
+{
+	cleanup_close int again = -1;
+	int r = force ? file_force_hash_label(fd, digest) : file_set_hash_label(fd, digest);
+
+	if (r != -EROFS)
+		return r;
+	again = mounts_open_writable(fd); /* a service may see as read-only what others write */
+	if (again < 0)
+		return r;
+	return force ? file_force_hash_label(again, digest) : file_set_hash_label(again, digest);
+}
+
 /* What the kernel's ima_fix_xattr() does; a signature over the content stays, whatever it says. */
 void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content)
 {
@@ -83,7 +96,7 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 		algo = d->hash;
 	r = file_hash(scratch, fd, &algo, 1, &digest);
 	if (r == 0)
-		r = file_force_hash_label(fd, &digest);
+		r = daemon_set_label(fd, &digest, true);
 	if (r < 0) {
 		log_errno(LOG_WARNING, r, "cannot fix the label of '%s' (%s)", content->name, daemon_cause_text(cause));
 		return;

@@ -287,7 +287,7 @@ static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct dige
 	if (r >= 0 && (hooks_state(d->hooks, fd, &after, &has_gen, &unused) < 0 || before.gen != after.gen))
 		return 0;
 	if (r == 0)
-		r = file_set_hash_label(fd, ret);
+		r = daemon_set_label(fd, ret, false);
 	if (r < 0)
 		return log_errno(LOG_WARNING, r, "cannot keep the label of a changed file");
 	if (before.written)

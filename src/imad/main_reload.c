@@ -320,6 +320,8 @@ void daemon_policy_load(void *arg, struct server_call *call)
 	int r = cannot ? -EPERM : daemon_compile_policy(d, names, append, &set, &why);
 
 	json_object_put(request);
+	if (r == 0)
+		r = daemon_preflight(d, &set->policy, &why);
 	if (r < 0) {
 		log_msg(LOG_ERR, "policy not loaded: %s", cannot ? cannot : why.text);
 		answer_text(call, r, cannot ? cannot : why.text);

@@ -155,13 +155,16 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 {
 	static const char *const modes[] = {
 		[CONF_APPRAISE_OFF] = "off", [CONF_APPRAISE_LOG] = "log", [CONF_APPRAISE_ENFORCE] = "enforce",
+		[CONF_APPRAISE_FIX] = "fix",
 	};
 	json_object *o = add_object(root, "appraisal");
 
 	add_str(o, "mode", modes[d->conf.appraise]);
+	json_object_object_add(o, "enforce_refused", json_object_new_boolean(d->enforce_refused));
 	add_int(o, "keys", keyring_count(d->keys));
 	add_int(o, "failures", c->failures);
 	add_int(o, "denials", c->denials);
+	add_int(o, "fixed", d->labels_fixed);
 	add_int(o, "audit_dropped", audit_dropped());
 }
 

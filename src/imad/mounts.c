@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <imad/log.h>
@@ -227,6 +228,48 @@ void mounts_prune(struct mounts *m, const struct policy *p)
 		if (m->ops.unmark(m->ops.arg, sb->path, sb->s_dev, is_overlay(sb->type)) == 0)
 			sb->reason = no_rule_matches;
 	}
+}
+
+/* The file by its handle, through the mount at @path. A descriptor or negative errno. */
+static int open_through(const char *path, int fd)
+{
+	cleanup_close int mount = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct {
+		struct file_handle head;
+		char bytes[MAX_HANDLE_SZ];
+	} handle = { .head.handle_bytes = MAX_HANDLE_SZ };
+	int unused, r;
+
+	if (mount < 0 || name_to_handle_at(fd, "", &handle.head, &unused, AT_EMPTY_PATH) < 0)
+		return -errno;
+	r = open_by_handle_at(mount, &handle.head, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE);
+	return r < 0 ? -errno : r;
+}
+
+int mounts_open_writable(int fd)
+{
+	cleanup_free char *line = NULL;
+	unsigned int major_id, minor_id;
+	char path[4096], options[256];
+	int r = -EROFS;
+	size_t size = 0;
+	struct stat st;
+	FILE *f;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	f = fopen("/proc/self/mountinfo", "re");
+	if (!f)
+		return -errno;
+	while (r < 0 && getline(&line, &size, f) > 0) {
+		if (sscanf(line, "%*u %*d %u:%u %*s %4095s %255s", &major_id, &minor_id, path, options) != 4 ||
+		    makedev(major_id, minor_id) != st.st_dev || strncmp(options, "rw", 2) != 0)
+			continue;
+		unescape(path);
+		r = open_through(path, fd);
+	}
+	fclose(f);
+	return r < 0 ? -EROFS : r;
 }
 
 int mounts_new(const struct mounts_ops *ops, struct mounts **ret)

@@ -38,6 +38,14 @@ static const char *parse_text(void *field, const char *value)
 	return NULL;
 }
 
+static const char *parse_optional_text(void *field, const char *value)
+{
+	if (*value)
+		return parse_text(field, value);
+	*(char *)field = '\0';
+	return NULL;
+}
+
 static const char *parse_word(void *field, const char *value)
 {
 	return strpbrk(value, " \t") ? "must be one word" : parse_text(field, value);
@@ -213,6 +221,8 @@ static const struct conf_key {
 	KEY("template", parse_word, template, "template of the measurement list"),
 	KEY("pcr", parse_pcr, pcr, "PCR that is extended, 0 to 23"),
 	KEY("appraise", parse_appraise, appraise, "off, log, fix or enforce"),
+	KEY("appraise.force", parse_yes_no, appraise_force, "enforce even if the host could not be repaired then: yes or no"),
+	KEY("appraise.critical", parse_optional_text, appraise_critical, "more files that must not be denied, blank between"),
 	KEY("rundir", parse_directory, rundir, "directory of the measurement list and the control socket"),
 	KEY("log_level", parse_log_level, log_level, "err, warning, notice, info or debug"),
 	KEY("gate.hold", parse_hold, gate_hold, "what is held until measured: auto, access or open"),

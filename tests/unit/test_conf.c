@@ -31,6 +31,8 @@ static void assert_same(const struct conf *a, const struct conf *b)
 	assert_string_equal(a->tpm_tcti, b->tpm_tcti);
 	assert_int_equal(a->pcr, b->pcr);
 	assert_int_equal(a->appraise, b->appraise);
+	assert_int_equal(a->appraise_force, b->appraise_force);
+	assert_string_equal(a->appraise_critical, b->appraise_critical);
 	assert_int_equal(a->gate_hold, b->gate_hold);
 	assert_int_equal(a->gate_deadline_ms, b->gate_deadline_ms);
 	assert_int_equal(a->gate_on_timeout, b->gate_on_timeout);
@@ -119,6 +121,10 @@ static void values(void **state)
 		{ "appraise", "fix", true },
 		{ "appraise", "log", true },
 		{ "appraise", "on", false },
+		{ "appraise.force", "yes", true },
+		{ "appraise.force", "1", false },
+		{ "appraise.critical", "/sbin/a /sbin/b", true },
+		{ "appraise.critical", "", true },
 		{ "policy.signed", "yes", true },
 		{ "policy.signed", "no", true },
 		{ "policy.signed", "1", false },
