@@ -40,14 +40,14 @@ static const struct {
 	{ "hash", "hash", "ALGO         sha1, sha256, sha384 or sha512" },
 	{ "template", "template", "NAME     ima-ng, ima-sig or ima" },
 	{ "pcr", "pcr", "N             the PCR to extend" },
-	{ "appraise", "appraise", "MODE     off, log or enforce: what becomes of files that do not match their label" },
+	{ "appraise", "appraise", "MODE     off, log, fix or enforce: what becomes of files that do not match their label" },
 };
 
 /* What the command line says, to be applied above imad.conf and the kernel's command line. */
 struct options {
 	const char *config;
 	const char *values[ARRAY_SIZE(settings)];
-	bool check;
+	bool check, force;
 };
 
 static void usage(void)
@@ -57,6 +57,7 @@ static void usage(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(settings); i++)
 		printf("  --%s %s\n", settings[i].option, settings[i].help);
 	printf("  --config FILE       instead of " CONF_PATH "\n"
+	       "  --force             enforce even if the host could not be repaired then\n"
 	       "  --check             read settings and policy, say what is wrong, start nothing\n"
 	       "  --version, --help\n\n"
 	       "Exit codes: 0 stopped, 1 failed, 2 usage or configuration.\n");
@@ -70,6 +71,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "template", required_argument, NULL, 2 }, { "pcr", required_argument, NULL, 3 },
 		{ "appraise", required_argument, NULL, 4 },
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
+		{ "force", no_argument, NULL, 'f' },
 		{ "version", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -82,6 +84,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'k':
 			o->check = true;
+			break;
+		case 'f':
+			o->force = true;
 			break;
 		case 'v':
 			printf("imad %s\n", IMAD_VERSION);
@@ -172,6 +177,7 @@ static int configure(struct daemon *d, const struct options *o)
 	}
 	if (r < 0)
 		return r;
+	d->conf.appraise_force |= o->force;
 	log_set_level(d->conf.log_level);
 	d->hash = algo_by_name(d->conf.hash, strlen(d->conf.hash));
 	d->template = daemon_find_template(d->conf.template, strlen(d->conf.template));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Engine: what there is beside the records of files: audit, labels that follow the content, data. */
+#include <imad/appraise.h>
+
 #include "engine_fixture.h"
 
 static void audited_before_it_is_answered(void **state)
@@ -153,6 +155,80 @@ static void label_that_cannot_be_kept(void **state)
 	assert_int_equal(n.late, 0);
 }
 
+/* BPF has no other way to learn what is true of the very open that is held. */
+static void told_what_was_found(void **state)
+{
+	struct fake_file *f = new_file();
+	struct hold *h;
+
+	(void)state;
+	start();
+	h = hold_reader(f, IMAD_SLOT_APPRAISE);
+	wait_released();
+	assert_int_equal(h->found, 0x101 | IMAD_FOUND_KNOWN);
+	h = hold_reader(f, 0); /* held for another reason: it is known already */
+	wait_released();
+	assert_int_equal(h->found, 0x101 | IMAD_FOUND_KNOWN);
+	writer_opens(f);
+	writer_closes(f);
+	h = hold_reader(f, A); /* of this content nothing was found */
+	wait_released();
+	assert_int_equal(h->found, 0);
+	fx.fail = 'c';
+	fx.lossy = true;
+	writer_opens(f);
+	writer_closes(f);
+	h = hold_reader(f, IMAD_SLOT_APPRAISE);
+	wait_released();
+	assert_int_equal(IMAD_FOUND_KIND(h->found), IMAD_LABEL_FAILED);
+	assert_true(h->found & IMAD_FOUND_KNOWN);
+}
+
+/* Who comes after the last writer does not meet the old label. */
+static void relabelled_before_it_is_appraised(void **state)
+{
+	struct fake_file *f = new_file();
+	struct hold *h;
+
+	(void)state;
+	start();
+	f->gen.written = 1;
+	h = hold_reader(f, IMAD_SLOT_APPRAISE);
+	wait_released();
+	assert_string_equal(fx.log + strcspn(fx.log, "b"), "bcpiTr");
+	assert_true(f->got_digest); /* it is not hashed twice */
+	assert_int_equal(f->relabels, 1);
+	assert_int_equal(h->found, 0x101 | IMAD_FOUND_KNOWN);
+	f->gen.written = 2;
+	writer_opens(f);
+	hold_reader(f, IMAD_SLOT_APPRAISE); /* while somebody writes it stays */
+	wait_released();
+	assert_int_equal(f->gen.written, 2);
+	assert_false(f->got_digest);
+}
+
+/* ... and mostly meets a verdict that is there already. */
+static void appraised_when_the_last_writer_closes(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	hold_reader(f, IMAD_SLOT_APPRAISE);
+	wait_released();
+	writer_opens(f);
+	f->gen.written = f->gen.gen + 1;
+	writer_closes(f);
+	wait_uses();
+	assert_int_equal(f->relabels, 1);
+	assert_int_equal(f->gen.written, 0);
+	assert_int_equal(f->verdict.gen, 2);
+	assert_int_equal(f->verdict.done, IMAD_SLOT_APPRAISE);
+	assert_int_equal(f->verdict.found, 0x102);
+	assert_int_equal(f->mark, MARK_ORDINARY);
+	assert_int_equal(fx.n_submitted, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -164,6 +240,9 @@ int main(void)
 		TEST(data_that_is_no_file),
 		TEST(label_follows_the_last_writer),
 		TEST(label_that_cannot_be_kept),
+		TEST(told_what_was_found),
+		TEST(relabelled_before_it_is_appraised),
+		TEST(appraised_when_the_last_writer_closes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
