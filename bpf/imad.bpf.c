@@ -224,6 +224,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	}
 	if (!control.active || !is_regular(inode))
 		return 0;
+	leave_held();
 	flags = file->f_flags;
 	mask = open_mask(file->f_mode, flags);
 	if (file->f_mode & FMODE_WRITE) {

@@ -102,6 +102,15 @@ static __always_inline int judge_open(struct file *file, struct inode *inode, co
 	return 0;
 }
 
+/* This thread opens another file: what it is held in from now on is not that open. */
+static __always_inline void leave_held(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	if (n_opens)
+		bpf_map_delete_elem(&held, &tid);
+}
+
 static __always_inline void forget_open(struct file *file)
 {
 	__u64 key = (__u64)file;

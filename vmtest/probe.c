@@ -70,6 +70,22 @@ static int use_write(const char *file)
 	return open_then(file, O_WRONLY | O_APPEND, then_write);
 }
 
+/* As often as it takes to be a nuisance; all must fail alike. */
+static int use_storm_open(const char *file)
+{
+	char c;
+
+	for (int i = 0; i < 3000; i++) {
+		int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0 && read(fd, &c, 1) >= 0)
+			return -EEXIST;
+		if (fd >= 0)
+			close(fd);
+	}
+	return 0;
+}
+
 static int use_rdwr(const char *file)
 {
 	return open_then(file, O_RDWR, then_read);
@@ -385,6 +401,7 @@ static const struct {
 	{ "open", use_open },
 	{ "read", use_read },
 	{ "write", use_write },
+	{ "storm-open", use_storm_open },
 	{ "rdwr", use_rdwr },
 	{ "truncate", use_truncate },
 	{ "fallocate", use_fallocate },

@@ -69,7 +69,7 @@ struct engine_ops {
 	 * (@closed: a writer who has just closed may count as one for a moment); negative errno, logged.
 	 */
 	int (*relabel)(void *arg, void *scratch, int fd, bool closed, struct digest *ret);
-	/* What was found (IMAD_FOUND()) of the file that is held, before it is released. */
+	/* What was found (IMAD_FOUND()) of the file that is held, before it is released. If it was answered: nothing. */
 	void (*tell)(void *arg, const struct hold *h, uint32_t found);
 	void *arg;
 };

@@ -157,8 +157,11 @@ static void release_holds(struct engine *e, struct hold *holds, uint32_t found)
 		struct hold *h = holds;
 
 		holds = e->ops.next_hold(h);
+		/* Locked, so that no deadline lets it go in between: its thread's next open must not be told this. */
+		pthread_mutex_lock(&e->lock);
 		if (found)
 			e->ops.tell(e->ops.arg, h, found);
+		pthread_mutex_unlock(&e->lock);
 		e->ops.release(e->ops.arg, h);
 	}
 }

@@ -350,7 +350,7 @@ void hooks_tell_open(struct hooks *h, uint32_t tid, uint32_t found)
 	struct imad_open o;
 	uint64_t file;
 
-	if (bpf_map_lookup_elem(held, &tid, &file) < 0 || bpf_map_lookup_elem(opens, &file, &o) < 0)
+	if (bpf_map_lookup_elem(held, &tid, &file) < 0 || bpf_map_lookup_elem(opens, &file, &o) < 0 || o.found)
 		return;
 	o.found = found | IMAD_FOUND_KNOWN;
 	(void)bpf_map_update_elem(opens, &file, &o, BPF_EXIST); /* its thread is held: it cannot go before this */

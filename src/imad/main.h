@@ -84,7 +84,10 @@ struct daemon {
 
 	pthread_t late_thread;
 	int late_wake; /* eventfd */
-	bool labels_changed; /* the event thread's */
+	bool labels_changed; /* the event thread's, with the next three: failures told in this second, and not told */
+	time_t told_second;
+	unsigned int told, held_back;
+	atomic_uint_fast64_t all_held_back;
 	atomic_bool late_stop;
 	pthread_mutex_t sync_lock;
 	struct sync_request *syncs;

@@ -297,7 +297,8 @@ static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct dige
 
 static void op_tell(void *arg, const struct hold *h, uint32_t found)
 {
-	hooks_tell_open(((struct daemon *)arg)->hooks, h->tid, found);
+	if (!h->answered)
+		hooks_tell_open(((struct daemon *)arg)->hooks, h->tid, found);
 }
 
 const struct engine_ops daemon_engine_ops = {

@@ -166,6 +166,7 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 	add_int(o, "denials", c->denials);
 	add_int(o, "fixed", d->labels_fixed);
 	add_int(o, "audit_dropped", audit_dropped());
+	add_int(o, "audit_held_back", d->all_held_back);
 }
 
 /* What the list cannot show, in words. */
