@@ -31,6 +31,7 @@ int cmd_status(const struct imactl *ctl, int argc, char **argv);
 int cmd_verify(const struct imactl *ctl, int argc, char **argv);
 int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
+int cmd_label(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */

@@ -28,6 +28,9 @@ static const struct {
 	{ "hash", cmd_hash,
 	  "[--algo ALGO] FILE...\n"
 	  "      digests of files, as the list shows them" },
+	{ "label", cmd_label,
+	  "[--algo ALGO] [--dry-run] [--only-missing] [--force] [--jobs N] [--json] PATH...\n"
+	  "      give files and all below folders the label of their content; signatures stay, unless forced" },
 	{ "policy", cmd_policy,
 	  "SUBCOMMAND ...\n"
 	  "      check policies and ask them; imactl policy lists the subcommands" },

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * imactl label: give files the label of their content, as the kernel's fix mode would,
+ * without a daemon. What is right already is only looked at, so a run that was ended
+ * can be run again.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <imad/digest.h>
+#include <imad/label.h>
+#include <imad/util.h>
+
+#include "imactl.h"
+#include "tree.h"
+
+#define CHUNK (256u << 10) /* fits the second-level cache */
+#define OLD_MAX 65536	   /* XATTR_SIZE_MAX */
+#define TRIES 3		   /* of a file that changes while it is read */
+
+struct job {
+	const struct algo *algo;
+	bool dry_run, only_missing, force, json, progress;
+	unsigned int threads;
+	atomic_ulong looked_at, labelled, right, kept, signatures, failed, bytes;
+};
+
+/* Of one thread. */
+struct own {
+	struct digest_stream *stream;
+	uint8_t chunk[CHUNK], old[OLD_MAX];
+};
+
+static atomic_bool stopped;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stopped = true;
+}
+
+static void free_own(void *arg, void *own)
+{
+	(void)arg;
+	digest_stream_free(((struct own *)own)->stream);
+	free(own);
+}
+
+static void *new_own(void *arg)
+{
+	struct job *j = arg;
+	struct own *own = calloc(1, sizeof(*own));
+
+	if (own && digest_stream_new(j->algo, &own->stream) == 0)
+		return own;
+	free(own);
+	return NULL;
+}
+
+static void failed(void *arg, const char *path, int r)
+{
+	struct job *j = arg;
+
+	j->failed++;
+	complain(IMACTL_FAILED, "cannot label '%s': %s", path, r == -EBUSY ? "it changes while it is read" : strerror(-r));
+}
+
+/* As far as @size; what is more or less than that is a change, which the caller sees. */
+static int hash(struct job *j, struct own *own, int fd, off_t size, struct digest *ret)
+{
+	off_t at = 0;
+	ssize_t n = 1;
+	int r = digest_begin(own->stream);
+
+	while (r == 0 && at < size && n > 0) {
+		n = pread(fd, own->chunk, CHUNK, at);
+		if (n < 0)
+			return -errno;
+		r = digest_update(own->stream, own->chunk, (size_t)n);
+		at += n;
+	}
+	j->bytes += (unsigned long)at;
+	return r < 0 ? r : digest_end(own->stream, ret);
+}
+
+static bool same_content(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* 1: labelled (or to be), 0: it was right; negative errno, -EBUSY if the content changed meanwhile. */
+static int label_once(struct job *j, struct own *own, int fd, const struct stat *before, ssize_t had)
+{
+	uint8_t label[LABEL_DIGEST_MAX];
+	struct stat after;
+	struct digest d;
+	size_t n;
+	int r = hash(j, own, fd, before->st_size, &d);
+
+	if (r < 0)
+		return r;
+	n = label_encode_digest(&d, label);
+	if (had == (ssize_t)n && !memcmp(own->old, label, n))
+		return fstat(fd, &after) == 0 && same_content(before, &after) ? 0 : -EBUSY;
+	if (!j->dry_run && fsetxattr(fd, "security.ima", label, n, 0) < 0)
+		return -errno;
+	/* After it was set: a label of content that is not there any more must not stay unnoticed. */
+	return fstat(fd, &after) == 0 && same_content(before, &after) ? 1 : -EBUSY;
+}
+
+static void label_file(void *arg, void *thread, int fd, const struct stat *first, const char *path)
+{
+	struct own *own = thread;
+	struct stat st = *first;
+	struct job *j = arg;
+	int r = -EBUSY;
+	ssize_t had;
+
+	j->looked_at++;
+	for (unsigned int i = 0; i < TRIES && r == -EBUSY; i++) {
+		had = fgetxattr(fd, "security.ima", own->old, sizeof(own->old));
+		if (had < 0 && errno != ENODATA) {
+			r = -errno;
+		} else if (!j->force && had > 0 && (own->old[0] == LABEL_SIGNATURE || own->old[0] == LABEL_VERITY)) {
+			j->signatures++;
+			return;
+		} else if (j->only_missing && had >= 0) {
+			j->kept++;
+			return;
+		} else {
+			r = label_once(j, own, fd, &st, had);
+		}
+		if (r == -EBUSY && fstat(fd, &st) < 0)
+			r = -errno;
+	}
+	if (r < 0)
+		failed(j, path, r);
+	else if (r > 0)
+		j->labelled++;
+	else
+		j->right++;
+}
+
+static void show_progress(void *arg)
+{
+	struct job *j = arg;
+
+	if (j->progress)
+		fprintf(stderr, "\r%lu files, %lu labelled, %lu failed ", j->looked_at, j->labelled, j->failed);
+}
+
+static void sum_up(struct job *j)
+{
+	struct json_object *o;
+
+	if (j->progress)
+		fputs("\r\033[K", stderr);
+	if (!j->json) {
+		printf("%s%lu labelled, %lu right already, %lu signed, %lu kept, %lu failed%s\n", j->dry_run ? "would be: " : "",
+		       j->labelled, j->right, j->signatures, j->kept, j->failed, stopped ? "; stopped" : "");
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "dry_run", json_object_new_boolean(j->dry_run));
+	json_object_object_add(o, "labelled", json_object_new_int64((int64_t)j->labelled));
+	json_object_object_add(o, "right", json_object_new_int64((int64_t)j->right));
+	json_object_object_add(o, "signed", json_object_new_int64((int64_t)j->signatures));
+	json_object_object_add(o, "kept", json_object_new_int64((int64_t)j->kept));
+	json_object_object_add(o, "failed", json_object_new_int64((int64_t)j->failed));
+	json_object_object_add(o, "bytes", json_object_new_int64((int64_t)j->bytes));
+	json_object_object_add(o, "stopped", json_object_new_boolean(stopped));
+	put_json(o);
+	json_object_put(o);
+}
+
+static int set_threads(struct job *j, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || end == text || n < 1 || n > 64)
+		return complain(IMACTL_USAGE, "label: --jobs is a number from 1 to 64, not '%s'", text);
+	j->threads = (unsigned int)n;
+	return IMACTL_OK;
+}
+
+static int parse(struct job *j, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "algo", required_argument, NULL, 'a' }, { "dry-run", no_argument, NULL, 'n' },
+		{ "only-missing", no_argument, NULL, 'm' }, { "force", no_argument, NULL, 'f' },
+		{ "jobs", required_argument, NULL, 'j' },   { "json", no_argument, NULL, 'J' }, { 0 },
+	};
+	int c, code = IMACTL_OK;
+
+	while (code == IMACTL_OK && (c = getopt_long(argc, argv, "a:nj:", options, NULL)) != -1) {
+		if (c == 'a') {
+			j->algo = algo_by_name(optarg, strlen(optarg));
+			if (!j->algo || !j->algo->openssl)
+				code = complain(IMACTL_USAGE, "unknown hash algorithm '%s'", optarg);
+		} else if (c == 'j') {
+			code = set_threads(j, optarg);
+		} else if (c == '?') {
+			code = IMACTL_USAGE;
+		}
+		j->dry_run |= c == 'n';
+		j->only_missing |= c == 'm';
+		j->force |= c == 'f';
+		j->json |= c == 'J';
+	}
+	if (code == IMACTL_OK && optind == argc)
+		code = complain(IMACTL_USAGE, "label: no file or folder given");
+	return code;
+}
+
+int cmd_label(const struct imactl *ctl, int argc, char **argv)
+{
+	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct job j = {
+		.algo = algo_by_id(ALGO_SHA256), .threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO),
+	};
+	struct tree_ops ops = {
+		.begin = new_own, .end = free_own, .file = label_file, .failed = failed, .tick = show_progress, .arg = &j,
+	};
+	int r, code = parse(&j, argc, argv);
+
+	(void)ctl;
+	if (code != IMACTL_OK)
+		return code;
+	sigaction(SIGINT, &stop, NULL); /* a second one ends at once */
+	sigaction(SIGTERM, &stop, NULL);
+	r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops, &stopped);
+	sum_up(&j);
+	if (r < 0)
+		return complain(IMACTL_FAILED, "not all was labelled: %s", strerror(-r));
+	return j.failed || stopped ? IMACTL_FAILED : IMACTL_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files of whole trees, handed to several threads at once. */
+#ifndef IMACTL_TREE_H
+#define IMACTL_TREE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct tree_ops {
+	/* What a thread keeps from file to file; NULL: out of memory. */
+	void *(*begin)(void *arg);
+	void (*end)(void *arg, void *own);
+	/* A regular file, open for reading, as it is now; @path is for messages. */
+	void (*file)(void *arg, void *own, int fd, const struct stat *st, const char *path);
+	/* What cannot be opened or read. @r: negative errno. */
+	void (*failed)(void *arg, const char *path, int r);
+	/* A few times a second, from the caller's thread. */
+	void (*tick)(void *arg);
+	void *arg;
+};
+
+/*
+ * Every regular file of @paths and below, on the filesystem of each path. No symbolic
+ * link is followed but those in @paths. At most a few hundred names wait in memory.
+ * Ends early when *@stop is set. 0, or -ENOMEM or -errno of pthread_create: not all was done.
+ */
+int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops, const atomic_bool *stop);
+
+#endif

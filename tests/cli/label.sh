@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# imactl label against coreutils, getfattr and evmctl. Needs a filesystem and a user that may set security.ima.
+. "$(dirname "$0")/common"
+
+: >"$T/probe"
+if ! setfattr -n security.ima -v 0x0404 "$T/probe" 2>/dev/null; then
+	echo "[  SKIPPED ] security.ima cannot be set here"
+	exit 77
+fi
+label_of() { getfattr --absolute-names --only-values -n security.ima "$1" 2>/dev/null | od -An -v -tx1 | tr -d ' \n'; }
+# holds PREFIX PROGRAM FILE: the label is the prefix and the digest that the program finds.
+holds() {
+	want=$1$($2 <"$3" | cut -d' ' -f1)
+	[ "$(label_of "$3")" = "$want" ]
+	verdict "label of ${3#"$T/"} is $2's" $?
+}
+
+mkdir -p "$T/tree/a/b" "$T/elsewhere"
+: >"$T/tree/empty"
+echo one >"$T/tree/a/one"
+printf 'x%.0s' $(seq 1000) >"$T/tree/a/b/name with blank"
+head -c 700001 /dev/zero >"$T/tree/large"
+echo outside >"$T/elsewhere/file"
+ln -s "$T/elsewhere" "$T/tree/link"
+ln -s "$T/elsewhere/file" "$T/tree/a/link"
+mkfifo "$T/tree/fifo"
+
+expect 0 'would be: 4 labelled, 0 right already, 0 signed, 0 kept, 0 failed' "$IMACTL" label --dry-run "$T/tree"
+[ -z "$(label_of "$T/tree/a/one")" ]
+verdict 'a dry run sets none' $?
+expect 0 '^4 labelled, 0 right already, 0 signed, 0 kept, 0 failed' "$IMACTL" label --jobs 3 "$T/tree"
+for f in empty a/one 'a/b/name with blank' large; do holds 0404 sha256sum "$T/tree/$f"; done
+[ -z "$(label_of "$T/elsewhere/file")" ]
+verdict 'no link is followed' $?
+expect 0 '^0 labelled, 4 right already' "$IMACTL" label "$T/tree"
+evmctl ima_hash -a sha256 "$T/tree/a/one" >/dev/null 2>&1 || :
+expect 0 '^0 labelled, 4 right already' "$IMACTL" label "$T/tree"
+
+# What changed, another algorithm, signatures.
+echo two >>"$T/tree/a/one"
+expect 0 '^0 labelled, 0 right already, 0 signed, 4 kept' "$IMACTL" label --only-missing "$T/tree"
+expect 0 '^1 labelled, 3 right already' "$IMACTL" label "$T/tree"
+holds 0404 sha256sum "$T/tree/a/one"
+expect 0 '^1 labelled' "$IMACTL" label --algo sha512 "$T/tree/large"
+holds 0406 sha512sum "$T/tree/large"
+expect 0 '^1 labelled' "$IMACTL" label --algo sha1 "$T/tree/large"
+holds 01 sha1sum "$T/tree/large"
+setfattr -n security.ima -v 0x03020400000000000411223344 "$T/tree/large"
+expect 0 '^0 labelled, 3 right already, 1 signed' "$IMACTL" label "$T/tree"
+expect 0 '"labelled":1,"right":3,"signed":0,"kept":0,"failed":0,' "$IMACTL" label --force --json "$T/tree"
+holds 0404 sha256sum "$T/tree/large"
+expect 0 '^1 labelled' "$IMACTL" label "$T/tree/a/link"
+holds 0404 sha256sum "$T/elsewhere/file"
+
+# What cannot be done is told, and the rest is done.
+echo new >"$T/tree/a/new"
+expect 1 "cannot label '$T/none': No such file" "$IMACTL" label "$T/none" "$T/tree"
+holds 0404 sha256sum "$T/tree/a/new"
+expect 1 "cannot label '/proc/version'" "$IMACTL" label /proc/version
+expect 2 'no file or folder given' "$IMACTL" label
+expect 2 "unknown hash algorithm 'rot13'" "$IMACTL" label --algo rot13 "$T"
+expect 2 'a number from 1 to 64' "$IMACTL" label --jobs 0 "$T"
+
+# A file that never holds still gets no label that counts as done.
+truncate -s 256M "$T/busy"
+(while :; do echo x >>"$T/busy"; done) &
+writer=$!
+sleep 0.1
+"$IMACTL" label "$T/busy" >"$T/out" 2>"$T/err"
+rc=$?
+kill "$writer"
+wait "$writer" 2>/dev/null
+[ "$rc" = 1 ] && grep -q 'it changes while it is read' "$T/err"
+verdict 'a file that changes while it is read' $?
+rm "$T/busy"
+
+# Many files, and stopped on the way: what is done is done, the next run does the rest.
+mkdir "$T/many"
+(cd "$T/many" && for d in 1 2 3 4 5 6 7 8 9; do mkdir $d && for f in $(seq 300); do echo "$d $f" >$d/$f; done; done)
+"$IMACTL" label --jobs 1 "$T/many" >"$T/out" 2>&1 &
+kill -INT $! 2>/dev/null
+wait $!
+expect 0 ' 0 failed$' "$IMACTL" label "$T/many"
+expect 0 '^0 labelled, 2700 right already' "$IMACTL" label "$T/many"
+done_testing
