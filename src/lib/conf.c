@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <imad/conf.h>
+#include "conf_priv.h"
 
 #define LOG_LEVEL_INFO 6 /* as syslog(3) numbers it */
 
@@ -253,7 +253,7 @@ const char *conf_key(unsigned int i, const char **ret_help)
 	return conf_keys[i].name;
 }
 
-static int bad(struct parse_error *reterr, unsigned int line, const char *why, const char *token, size_t n)
+int conf_bad(struct parse_error *reterr, unsigned int line, const char *why, const char *token, size_t n)
 {
 	*reterr = (struct parse_error){ .line = line, .why = why };
 	memcpy(reterr->token, token, MIN(n, sizeof(reterr->token) - 1));
@@ -279,7 +279,7 @@ int conf_set(struct conf *c, const char *key, const char *value, struct parse_er
 	const struct conf_key *k = find_key(key);
 	const char *why = k ? k->parse((char *)c + k->offset, value) : "unknown key";
 
-	return why ? bad(reterr, 0, why, key, strlen(key)) : 0;
+	return why ? conf_bad(reterr, 0, why, key, strlen(key)) : 0;
 }
 
 /* --- imad.conf */
@@ -336,7 +336,7 @@ static char *read_line(char *out, int size, void *stream)
 		n = 0;				   /* a comment may be of any length */
 	why = refuse_line(s, n, (size_t)size - 3); /* as ini.h says of its limit */
 	if (why) {
-		(void)bad(&t->error, t->line, why, s, strnlen(s, n));
+		(void)conf_bad(&t->error, t->line, why, s, strnlen(s, n));
 		return NULL;
 	}
 	memcpy(out, s, n);
@@ -357,7 +357,7 @@ static int take_line(void *user, const char *section, const char *name, const ch
 		       name); /* cut: unknown anyway */
 	k = find_key(key);
 	if (k && t->seen[k - conf_keys]) {
-		(void)bad(&t->error, t->line, "key given twice", key, strlen(key));
+		(void)conf_bad(&t->error, t->line, "key given twice", key, strlen(key));
 		return 0;
 	}
 	if (conf_set(&t->conf, key, value, &t->error) < 0) {
@@ -374,113 +374,17 @@ int conf_parse(struct conf *c, const char *text, size_t n, struct parse_error *r
 	int r;
 
 	if (n > CONF_TEXT_MAX)
-		return bad(reterr, 0, "longer than 64 KiB", "", 0);
+		return conf_bad(reterr, 0, "longer than 64 KiB", "", 0);
 	r = ini_parse_stream(read_line, &t, take_line, &t);
 	if (r == -2)
 		return -ENOMEM;
 	/* inih goes on after a line without '=' and reports the first one here. */
 	if (r > 0 && (!t.error.why || (unsigned int)r < t.error.line))
-		return bad(reterr, (unsigned int)r, "neither key = value nor [section]", "", 0);
+		return conf_bad(reterr, (unsigned int)r, "neither key = value nor [section]", "", 0);
 	if (t.error.why) {
 		*reterr = t.error;
 		return -EBADMSG;
 	}
 	*c = t.conf;
-	return 0;
-}
-
-/* --- the kernel command line */
-
-struct boot_param {
-	const char *name;
-	size_t name_len;
-	const char *value; /* NULL: no '=' */
-	size_t value_len;
-};
-
-/*
- * Take the next parameter off *@p as the kernel's next_arg() does (lib/cmdline.c):
- * double quotes keep blanks together and can stand before the name or the value.
- */
-static bool next_param(const char **p, struct boot_param *ret)
-{
-	const char *s = *p + strspn(*p, " \t\n\v\f\r"), *end, *equals = NULL;
-	bool in_quote = *s == '"', quoted = in_quote;
-	size_t cut;
-
-	if (!*s)
-		return false;
-	s += quoted;
-	for (end = s; *end && (in_quote || !isspace((unsigned char)*end)); end++) {
-		if (*end == '=' && !equals && end > s)
-			equals = end;
-		if (*end == '"')
-			in_quote = !in_quote;
-	}
-	*p = end;
-	ret->name = s;
-	ret->value = equals ? equals + 1 : NULL;
-	if (equals && ret->value < end && *ret->value == '"') {
-		ret->value++;
-		quoted = true;
-	}
-	cut = quoted && end > (equals ? ret->value : s) && end[-1] == '"';
-	ret->name_len = (size_t)((equals ? equals : end - cut) - s);
-	ret->value_len = equals ? (size_t)(end - cut - ret->value) : 0;
-	return true;
-}
-
-static bool name_is(const struct boot_param *p, const char *name)
-{
-	return p->name_len == strlen(name) && memcmp(p->name, name, p->name_len) == 0;
-}
-
-static const char *set_switch(struct conf *c, const char *value)
-{
-	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-		return "must be on or off";
-	c->off = strcmp(value, "off") == 0;
-	return NULL;
-}
-
-static int apply_param(struct conf *c, const struct boot_param *p, struct parse_error *reterr)
-{
-	static const char prefix[] = "imad.";
-	char key[64], value[CONF_VALUE_MAX + 1];
-	struct parse_error e;
-	const char *why = NULL;
-	bool ours = p->name_len >= sizeof(prefix) - 1 && memcmp(p->name, prefix, sizeof(prefix) - 1) == 0;
-
-	if (!ours && !name_is(p, "imad"))
-		return 0;
-	if (!p->value)
-		return bad(reterr, 0, "value missing", p->name, p->name_len);
-	if (p->name_len >= sizeof(key))
-		return bad(reterr, 0, "unknown key", p->name, p->name_len);
-	if (p->value_len >= sizeof(value))
-		return bad(reterr, 0, "value longer than 255 bytes", p->name, p->name_len);
-	(void)snprintf(key, sizeof(key), "%.*s", (int)p->name_len, p->name);
-	(void)snprintf(value, sizeof(value), "%.*s", (int)p->value_len, p->value);
-
-	if (!ours)
-		why = set_switch(c, value);
-	else if (conf_set(c, key + sizeof(prefix) - 1, value, &e) < 0)
-		why = e.why;
-	return why ? bad(reterr, 0, why, p->name, p->name_len) : 0;
-}
-
-int conf_parse_cmdline(struct conf *c, const char *cmdline, struct parse_error *reterr)
-{
-	struct conf conf = *c;
-	struct boot_param p;
-	int r;
-
-	/* What follows "--" is for init, not for the kernel and its modules. */
-	while (next_param(&cmdline, &p) && !name_is(&p, "--")) {
-		r = apply_param(&conf, &p, reterr);
-		if (r < 0)
-			return r;
-	}
-	*c = conf;
 	return 0;
 }
