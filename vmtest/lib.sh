@@ -132,7 +132,8 @@ evm_matches() {
 		echo "$evm" | grep -qx 'Matched per TPM bank calculated digest(s).' ||
 		{ echo "$evm" | tail -n 5; return 1; }
 	all=$(evmctl_list "$2" --pcrs sha1,/dev/null | records)
-	[ "$(echo "$evm" | records)" = "$all" ] || { echo "  records behind the match: $all in all"; return 1; }
+	matched=$(echo "$evm" | records)
+	[ "$matched" = "$all" ] || { echo "  the match is after record $matched of $all; now: $(grep PCR-10 "$pcrs"), $(pcr_file "$1" | grep PCR-10)"; return 1; }
 }
 
 # It prints each record that it reads: up to the match, or all where there can be none.
