@@ -44,6 +44,7 @@ pkgs_test_keyring   := libcrypto
 pkgs_test_list      := libcrypto
 pkgs_test_pcr       := libcrypto
 pkgs_test_replay    := libcrypto
+pkgs_test_trust     := libcrypto
 pkgs_test_tpm       := libcrypto tss2-esys tss2-tctildr tss2-rc
 pkgs_test_sequencer := libcrypto tss2-esys tss2-tctildr tss2-rc
 pkgs_test_signature := libcrypto

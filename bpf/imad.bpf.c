@@ -275,7 +275,7 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	__sync_fetch_and_sub(&n_late_opens, 1);
 	g = gen_find(inode);
 	v = verdict_find(inode);
-	slots = g ? imad_pending(g->want, v) : 0;
+	slots = g ? pending_slots(g->want, v) : 0;
 	if (slots) /* an open that failed before it came here leaves its mark to the thread's next one */
 		use(file, inode, v, IMAD_FILE_CHECK, slots);
 	return r;
@@ -425,7 +425,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 		return r;
 	}
 	/* Content mapped before it was ever read: what the open wanted was not held yet. */
-	if (g && control.hold == IMAD_HOLD_ACCESS && imad_pending(g->want, v))
+	if (g && control.hold == IMAD_HOLD_ACCESS && pending_slots(g->want, v))
 		use(file, inode, v, IMAD_FILE_CHECK, IMAD_WANT_SLOTS(g->want));
 	return 0;
 }

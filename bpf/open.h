@@ -37,10 +37,18 @@ static __always_inline void keep_found(struct inode *inode, struct imad_gen *g)
 	bool first = writers_of(inode) <= 1;
 
 	if (v && v->gen == g->gen && (v->done & IMAD_SLOT_APPRAISE) && !(g->flags & IMAD_GEN_UNCACHED) &&
-	    !(first && (v->flags & IMAD_VERDICT_PROVISIONAL)))
+	    !(first && (v->flags & IMAD_VERDICT_PROVISIONAL))) {
 		g->kept = v->found | IMAD_FOUND_KNOWN;
-	else if (first)
+		g->kept_epoch = v->found_epoch;
+	} else if (first) {
 		g->kept = 0;
+	}
+}
+
+/* What the label of content that is gone said does not depend on keys, and no list denies such content. */
+static __always_inline bool is_hash_or_new(__u32 found)
+{
+	return !(found & IMAD_FOUND_DENIED) && IMAD_FOUND_KIND(found) <= IMAD_LABEL_HASH;
 }
 
 /* What opens are judged by while there are @writers; without IMAD_FOUND_KNOWN nothing is known. */
@@ -48,7 +56,7 @@ static __always_inline __u32 found_for_open(const struct imad_gen *g, const stru
 {
 	__u32 kept = g && writers > 0 ? g->kept : 0;
 
-	if (kept & IMAD_FOUND_KNOWN)
+	if ((kept & IMAD_FOUND_KNOWN) && (is_hash_or_new(kept) || imad_is_trusted(g->kept_epoch, control.trust_epoch)))
 		return kept;
 	return v && (done_slots(g, v, writers) & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
 }

@@ -108,12 +108,26 @@ static __always_inline int writers_of(struct inode *inode)
 	return inode->i_writecount.counter;
 }
 
+/* What was found of its label was found with other keys, or another deny list. */
+static __always_inline bool is_outdated(const struct imad_verdict *v)
+{
+	return !imad_is_trusted(v->found_epoch, control.trust_epoch);
+}
+
+/* imad_pending() of now. */
+static __always_inline __u32 pending_slots(__u64 want, const struct imad_verdict *v)
+{
+	return imad_pending(want, v) | (v && is_outdated(v) ? IMAD_WANT_SLOTS(want) & IMAD_SLOT_APPRAISE : 0);
+}
+
 /* Slots of this inode that are done; 0 when anything is unknown. */
 static __always_inline __u32 done_slots(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
+	__u32 done = g && v ? imad_done(g, v, writers) : 0;
+
 	if (!g)
 		return 0;
-	return (v ? imad_done(g, v, writers) : 0) | (g->flags & IMAD_GEN_UPDATE ? IMAD_SLOT_HASH : 0);
+	return (done && is_outdated(v) ? done & ~IMAD_SLOT_APPRAISE : done) | (g->flags & IMAD_GEN_UPDATE ? IMAD_SLOT_HASH : 0);
 }
 
 /*
@@ -124,7 +138,7 @@ static __always_inline void add_want(__u64 *word, __u64 gen, __u32 slots, const 
 {
 	for (int i = 0; i < 8; i++) {
 		__u64 old = *word;
-		__u64 new = IMAD_WANT(gen, slots | imad_pending(old, v));
+		__u64 new = IMAD_WANT(gen, slots | pending_slots(old, v));
 
 		if (IMAD_WANT_GEN(old) == (__u32)gen)
 			new |= old;

@@ -161,7 +161,7 @@ struct imad_gen {
 	__u64 quiet; /* epoch << 32 | uid that no FILE_CHECK rule matched here: its next open need not ask again */
 	__u64 written; /* generation of the newest write that appraisal allowed: after it the label is made anew. 0: none */
 	__u32 kept;    /* what was found before somebody could write: counts for opens until nobody can. IMAD_FOUND_KNOWN */
-	__u32 pad;
+	__u32 kept_epoch; /* ... as imad_verdict.found_epoch */
 };
 #define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
 #define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
@@ -186,9 +186,17 @@ struct imad_verdict {
 	__u32 done;  /* slots whose record is in the list and extended */
 	__u32 flags; /* IMAD_VERDICT_* */
 	__u32 found; /* IMAD_FOUND(), appraise.h; valid with IMAD_SLOT_APPRAISE in @done */
+	__u32 found_epoch; /* from before it was found: what is older than imad_control.trust_epoch is void */
+	__u32 pad;
 };
 #define IMAD_VERDICT_IGNORED 0x1     /* an ignore mark may be set: the gate need not hold this inode */
 #define IMAD_VERDICT_PROVISIONAL 0x2 /* measured while somebody could write: void with the last writer */
+
+/* Whether what was found at @epoch was found with the keys and the deny list of now; the epoch may wrap. */
+static inline __attribute__((__always_inline__)) int imad_is_trusted(__u32 epoch, __u32 trust_epoch)
+{
+	return (__s32)(epoch - trust_epoch) >= 0;
+}
 
 /*
  * The slots that are done for this state of the inode. @writers is
@@ -230,6 +238,7 @@ struct imad_open {
 struct imad_control {
 	__u32 active;	 /* 0: hooks return at once */
 	__u32 epoch;	 /* moves with the policy: shortcuts and ignore marks of another epoch are void */
+	__u32 trust_epoch; /* the first one with the keys and the deny list of now */
 	__u32 classes;	 /* IMAD_MEASURE, IMAD_AUDIT: those with a positive rule */
 	__u32 rules;	 /* active half of the map "rules" << 16 | number of rules: one store switches both */
 	__u32 all_slots; /* every slot bit that some rule can ask for */

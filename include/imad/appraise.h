@@ -28,7 +28,8 @@
 	X(IMMUTABLE, "immutable-signed-file") /* opened for write */                              \
 	X(UNVERIFIABLE, "unverifiable-signature") /* a filesystem that may give other content each time */ \
 	X(FAILED, "failed")		  /* content or label could not be read */                \
-	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */
+	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */   \
+	X(DENIED, "blacklisted-hash")	  /* its digest is on the deny list, whatever the label says */
 
 #define IMAD_CAUSE_ENUM(name, text) IMAD_CAUSE_##name,
 enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
@@ -42,6 +43,7 @@ enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
 #define IMAD_LABEL_FAILED 5 /* it could not be found out */
 #define IMAD_FOUND_GOOD 0x10u
 #define IMAD_FOUND_VERSION_BAD 0x20u /* of a signature, that nobody knows */
+#define IMAD_FOUND_DENIED 0x40u /* the content is on the deny list */
 /* Of a state that is kept, not in a verdict: that there is one, and that it is of a file made by who has it open. */
 #define IMAD_FOUND_KNOWN 0x1000000u
 #define IMAD_FOUND_NEW 0x2000000u
@@ -99,7 +101,7 @@ static inline __attribute__((__always_inline__)) __u32 imad_judge_label(__u32 op
  */
 static inline __attribute__((__always_inline__)) __u32 imad_judge(__u32 opts, __u32 algos, __u32 found)
 {
-	__u32 cause = imad_judge_label(opts, found);
+	__u32 cause = found & IMAD_FOUND_DENIED ? IMAD_CAUSE_DENIED : imad_judge_label(opts, found);
 
 	if (cause == IMAD_CAUSE_PASS && algos && !(algos >> IMAD_FOUND_ALGO(found) & 1))
 		return IMAD_CAUSE_DENIED_ALGORITHM;

@@ -35,6 +35,7 @@ struct conf {
 	char tpm_tcti[CONF_VALUE_MAX + 1]; /* tpm.tcti; default device:/dev/tpmrm0; "none": no TPM */
 	char keys_dir[CONF_VALUE_MAX + 1]; /* keys.dir; default /etc/keys/ima */
 	char keys_ca[CONF_VALUE_MAX + 1];  /* keys.ca; "": certificates need no CA */
+	char keys_deny[CONF_VALUE_MAX + 1]; /* keys.deny; default /etc/imad/deny; "": no deny list */
 	unsigned int pcr;		   /* default 10; 0..23 */
 	enum conf_appraise appraise;	   /* default off */
 	bool appraise_force;		   /* appraise.force; enforce even what locks the host out; default no */

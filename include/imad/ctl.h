@@ -24,7 +24,8 @@
 	X(6, POLICY_SHOW, "active rules and their hits, from {first}, as JSON") \
 	X(8, POLICY_LOAD, "{policy, append, confirm}: replace the rules") \
 	X(10, POLICY_CONFIRM, "keep what was loaded")      \
-	X(12, POLICY_LOCK, "from now on rules can only be added")
+	X(12, POLICY_LOCK, "from now on rules can only be added") \
+	X(20, KEYS_RELOAD, "read keys and deny list again")
 
 #define CTL_ENUM(number, name, text) CTL_##name = (number),
 enum ctl_type { CTL_REQUESTS(CTL_ENUM) };

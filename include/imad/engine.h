@@ -20,6 +20,7 @@ struct hold;
 struct engine_content {
 	struct digest digest, digest_sha1;
 	uint32_t found; /* IMAD_FOUND() of the label, if ENGINE_LABEL was asked for */
+	struct digest denied; /* ... the one that is on the deny list, its size 0 if none is */
 	char *name;    /* ENGINE_NAME_MAX bytes */
 	uint8_t *sig;  /* ENGINE_SIG_MAX bytes */
 	size_t sig_len;
@@ -45,6 +46,7 @@ struct engine_ops {
 	/* Digest and SHA-1 digest of what is no file; the name is there already. */
 	int (*collect_data)(void *arg, const void *data, size_t n, struct engine_content *ret);
 	void (*new_epoch)(void *arg); /* no verdict tells of a mark any more */
+	void (*new_trust)(void *arg); /* ... and what was found of labels before is not done any more */
 	void *(*scratch_new)(void *arg); /* what collect needs once a thread; NULL: out of memory */
 	void (*scratch_free)(void *arg, void *scratch);
 	/* 1, 0, or -EAGAIN when that cannot be told without waiting and @wait is false. */
@@ -101,6 +103,9 @@ void engine_hold_opens(struct engine *e);
 
 /* Every inode is gated again: some mark may hide a use that is to be seen. */
 void engine_regard_all(struct engine *e);
+
+/* ops->collect finds by other keys or another deny list from now on: all that was found before is void. */
+void engine_new_trust(struct engine *e);
 
 /* A held use, from the gate's reader: takes the hold over. Never blocks on I/O, never fails. */
 void engine_hold(struct engine *e, struct hold *h);

@@ -21,8 +21,8 @@ int file_hasher_new(struct file_hasher **ret);
 void file_hasher_free(struct file_hasher *h);
 
 /*
- * Hash the whole content behind @fd from offset 0 in each of @n algorithms (at most
- * two), whatever the file offset is. 0, -errno of pread, or as digest_stream_new().
+ * Hash the whole content behind @fd from offset 0 in each of @n algorithms, no two of them
+ * the same, whatever the file offset is. 0, -errno of pread, or as digest_stream_new().
  */
 int file_hash(struct file_hasher *h, int fd, const struct algo *const *algos, unsigned int n, struct digest *ret);
 

@@ -7,8 +7,8 @@
 #define IMAD_FINDER_H
 
 #include <imad/digest.h>
-#include <imad/keyring.h>
 #include <imad/label.h>
+#include <imad/trust.h>
 
 /* Zero-initialised is no label. */
 struct finder {
@@ -22,14 +22,26 @@ struct finder {
 int finder_read(int fd, struct finder *f);
 void finder_done(struct finder *f);
 
-/* The algorithm in which finder_found() needs the digest of the content; NULL: it needs none. */
+/* The algorithm in which the label is of the content's digest; NULL: it is none of that. */
 const struct algo *finder_needs_digest(const struct finder *f);
 
 /*
- * IMAD_FOUND() of the label. @digest: of the content, NULL if none is needed; in another
- * algorithm than the label's nothing is right. Of a signature over the fs-verity digest
- * that digest is asked of the filesystem. @keys: NULL for none.
+ * All algorithms in which finder_found() needs digests of the content, each once: the
+ * label's, if it is of one, then those of the deny list. Returns how many. @t: NULL for
+ * no keys and no list.
  */
-uint32_t finder_found(const struct keyring *keys, int fd, const struct finder *f, const struct digest *digest);
+unsigned int finder_needs(const struct trust *t, const struct finder *f, const struct algo *ret[ALGO_COUNT]);
+
+/*
+ * IMAD_FOUND() of the label. @digests: of the content, at least those that are needed;
+ * without the one of the label's algorithm nothing is right. Of a signature over the
+ * fs-verity digest that digest is asked of the filesystem. *@denied: the digest that is
+ * on the deny list, its size 0 if none is; may be NULL.
+ */
+uint32_t finder_found(const struct trust *t, int fd, const struct finder *f, const struct digest *digests, unsigned int n,
+		      struct digest *denied);
+
+/* The file digest of fs-verity, in IMA's terms. 0 or negative errno: it has none, or of an unknown algorithm. */
+int finder_verity_digest(int fd, struct digest *ret);
 
 #endif

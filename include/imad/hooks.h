@@ -38,10 +38,12 @@ void hooks_hold_opens(struct hooks *h);
 void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash);
 uint32_t hooks_epoch(const struct hooks *h);
 void hooks_new_epoch(struct hooks *h); /* voids every flag of a verdict that tells of a mark */
+void hooks_new_trust(struct hooks *h); /* a new epoch, which voids all that was found of labels before it */
 
 /*
  * State of the inode behind @fd (any open mode, O_PATH too). Returns 0 with zeros
- * for what the kernel has not: *@has_gen tells whether BPF knows the inode.
+ * for what the kernel has not: *@has_gen tells whether BPF knows the inode. What was found
+ * with other keys than those of now is not done.
  */
 int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict);
 int hooks_publish(struct hooks *h, int fd, const struct imad_verdict *verdict);

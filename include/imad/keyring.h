@@ -7,6 +7,7 @@
 #ifndef IMAD_KEYRING_H
 #define IMAD_KEYRING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -20,6 +21,9 @@ struct keyring;
 /* One trusted key. It and all that it points to live as long as the keyring. */
 struct key {
 	uint32_t id;	     /* what the header of a signature names, see key_id() */
+	const uint8_t *skid; /* the whole identifier that @id ends: of the certificate, else SHA-1 as for key_id() */
+	size_t skid_len;
+	bool denied;	     /* keyring_deny(): its signatures do not count */
 	const char *type;    /* the kernel's name: rsa, ecdsa-nist-p256, -p384, -p521 */
 	unsigned int bits;
 	const char *subject; /* one line, RFC 2253, control characters escaped */
@@ -54,6 +58,12 @@ int keyring_add_cert(struct keyring *k, const void *p, size_t n, const char *nam
 /* For listing: keys 0 to keyring_count() - 1, in the order in which they were added. */
 size_t keyring_count(const struct keyring *k);
 const struct key *keyring_key(const struct keyring *k, size_t i);
+
+/*
+ * No signature by a key whose identifier ends with these bytes counts from now on.
+ * Returns how many keys that are. Before the keyring is read by several threads.
+ */
+size_t keyring_deny(struct keyring *k, const uint8_t *id, size_t n);
 
 /* The next key behind @after (NULL: the first) of that id, or NULL. Two keys may share an id. */
 const struct key *keyring_find(const struct keyring *k, uint32_t id, const struct key *after);

@@ -14,6 +14,7 @@ enum signature_verdict {
 	SIGNATURE_OK,
 	SIGNATURE_BAD,	       /* it is not the signature of this digest by that key, or malformed */
 	SIGNATURE_NO_KEY,      /* the keyring has no key of that id */
+	SIGNATURE_KEY_DENIED,  /* it has, but keyring_deny() was told not to trust it */
 	SIGNATURE_UNSUPPORTED, /* neither type 3 of version 2 or 3 nor type 6 of version 3; or no such hash here */
 };
 

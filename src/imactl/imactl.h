@@ -33,6 +33,7 @@ int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
 int cmd_label(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy(const struct imactl *ctl, int argc, char **argv);
+int cmd_keys(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
 int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
@@ -131,6 +132,31 @@ int pcrs_from_file(const char *spec, struct pcr_set *set,
 		   struct why *why); /* "[ALGO,]FILE" as evmctl --pcrs */
 int pcrs_from_sysfs(const char *tpm_dir, struct pcr_set *set, struct why *why); /* -ENOENT: no such files */
 int pcrs_from_tpm(const char *tcti, struct pcr_set *set, struct why *why);	/* -ENODEV: no TPM */
+
+/* --- trust.c: the keys and the deny list that imad would take */
+
+struct conf;
+struct trust;
+
+/* Options of every command that needs them; NULL: as imad.conf says. */
+struct trust_options {
+	const char *config, *dir, *ca, *deny;
+};
+#define TRUST_OPTIONS                              \
+	{ "config", required_argument, NULL, 1001 }, \
+	{ "dir", required_argument, NULL, 1002 },    \
+	{ "ca", required_argument, NULL, 1003 },     \
+	{ "deny", required_argument, NULL, 1004 }
+
+bool trust_option(struct trust_options *o, int c, char *value); /* whether getopt_long()'s @c was one of them */
+
+/*
+ * What imad.conf, the kernel's command line and the options say, and what there is in those
+ * places. @told: of each file that holds no key; NULL: nobody is told. IMACTL_OK and
+ * *@ret; or an exit code, and why is told.
+ */
+int trust_read(const struct trust_options *o, void (*told)(void *arg, const char *path, const char *why), void *arg,
+	       struct trust **ret);
 
 /* --- cmd_policy_read.c: policies as they are named on the command line */
 

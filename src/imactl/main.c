@@ -31,6 +31,9 @@ static const struct {
 	{ "label", cmd_label,
 	  "[--algo ALGO] [--dry-run] [--only-missing] [--force] [--jobs N] [--json] PATH...\n"
 	  "      give files and all below folders the label of their content; signatures stay, unless forced" },
+	{ "keys", cmd_keys,
+	  "[--json] [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] | reload\n"
+	  "      the keys that are trusted, from where the settings say; or have the daemon read them again" },
 	{ "policy", cmd_policy,
 	  "SUBCOMMAND ...\n"
 	  "      check policies and ask them; imactl policy lists the subcommands" },

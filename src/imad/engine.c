@@ -410,6 +410,15 @@ void engine_regard_all(struct engine *e)
 	pthread_mutex_unlock(&e->settle);
 }
 
+void engine_new_trust(struct engine *e)
+{
+	pthread_mutex_lock(&e->settle);
+	e->ops.regard_all(e->ops.arg);
+	e->ops.new_trust(e->ops.arg);
+	e->trust_epoch = e->ops.epoch(e->ops.arg);
+	pthread_mutex_unlock(&e->settle);
+}
+
 int engine_barrier(struct engine *e, void (*fn)(void *arg), void *arg)
 {
 	struct barrier *b = calloc(1, sizeof(*b));

@@ -29,6 +29,7 @@ struct job {
 	bool has_gen, provisional, unrecorded, relabelled;
 	struct digest fresh; /* relabelled: of the content */
 	uint32_t slots, func;
+	uint32_t epoch; /* from before the file was looked at */
 	uint32_t found; /* of the label, with IMAD_FOUND_KNOWN; 0: nothing */
 	struct engine_content content;
 	struct measurement *measurements;
@@ -40,6 +41,7 @@ struct engine {
 	struct engine_ops ops;
 	pthread_mutex_t lock; /* all below but @settle; never held over an op that can block */
 	pthread_cond_t work, idle;
+	uint32_t trust_epoch;	/* under @settle: the first one with the keys of now */
 	pthread_mutex_t settle; /* a verdict and the mark that it tells of change together; not under @lock */
 	struct job *buckets[JOB_BUCKETS];
 	struct job *queue, **queue_end;
@@ -74,5 +76,11 @@ bool job_close(struct job *j);
 /* The job is over, or with @again has its second round. */
 void job_finish(struct job *j, bool again);
 void engine_count(struct engine *e, uint64_t *counter);
+
+/*
+ * engine_denied.c: records of content on the deny list, into the PCRs of @slots, made by
+ * @base and added at @m. Returns how many.
+ */
+unsigned int engine_denied(struct job *j, const struct measurement *base, uint32_t slots, struct measurement *m);
 
 #endif

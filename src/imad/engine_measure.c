@@ -46,6 +46,12 @@ static void settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 	}
 	v.epoch = ops->epoch(ops->arg);
 	v.flags &= ~IMAD_VERDICT_IGNORED;
+	/* Nor does an old keyring: the file must be looked at again, so it is not to be hidden. */
+	if ((v.done & IMAD_SLOT_APPRAISE) && !imad_is_trusted(v.found_epoch, e->trust_epoch)) {
+		ops->regard(ops->arg, fd);
+		(void)ops->publish(ops->arg, fd, &v);
+		return;
+	}
 	/* On opens a surviving mark would hide the next reader for good: files with writers stay gated. */
 	if ((g->flags & IMAD_GEN_UNCACHED) || (survive && !e->config.hold_access)) {
 		ops->regard(ops->arg, fd); /* it may carry a mark of quieter times */
@@ -192,6 +198,7 @@ static void publish_found(struct job *j)
 			v = (struct imad_verdict){ .gen = j->gen.gen, .flags = j->provisional ? IMAD_VERDICT_PROVISIONAL : 0 };
 		v.done |= IMAD_SLOT_APPRAISE;
 		v.found = j->content.found;
+		v.found_epoch = j->epoch;
 		if (now.gen == v.gen)
 			(void)e->ops.publish(e->ops.arg, j->fd, &v);
 	}
@@ -213,11 +220,14 @@ static void round_done(struct job *j)
 		job_finish(j, false);
 		return;
 	}
-	if (j->slots & IMAD_SLOT_APPRAISE)
-		v.found = j->content.found;
 	if (j->verdict.gen == v.gen) {
 		v.done |= j->verdict.done;
-		v.found = j->slots & IMAD_SLOT_APPRAISE ? v.found : j->verdict.found;
+		v.found = j->verdict.found;
+		v.found_epoch = j->verdict.found_epoch;
+	}
+	if (j->slots & IMAD_SLOT_APPRAISE) {
+		v.found = j->content.found;
+		v.found_epoch = j->epoch;
 	}
 	engine_settle(j->engine, j->fd, &j->gen, v, j->provisional);
 	end_round(j);
@@ -299,6 +309,10 @@ static void submit_records(struct job *j, const char *violation, bool records)
 			fill_data(j, &m[n]);
 		n++;
 	}
+	if (records && (j->slots & IMAD_SLOT_APPRAISE) && j->content.denied.size) {
+		fill_measurement(j, &m[n]);
+		n += engine_denied(j, &m[n], j->slots | (j->verdict.gen == j->gen.gen ? j->verdict.done : 0), &m[n]);
+	}
 	j->unrecorded = false;
 	j->left = n; /* before the first submit: records may be done at once */
 	for (unsigned int i = 0; i < n; i++)
@@ -310,7 +324,7 @@ static void submit_records(struct job *j, const char *violation, bool records)
 static bool make_room(struct job *j)
 {
 	if (!j->measurements)
-		j->measurements = calloc(IMAD_SLOTS_MAX + 1, sizeof(*j->measurements));
+		j->measurements = calloc(2 * IMAD_SLOTS_MAX + 1, sizeof(*j->measurements));
 	if (!j->content.name)
 		j->content.name = calloc(1, ENGINE_NAME_MAX);
 	if (!j->content.sig)
@@ -423,6 +437,8 @@ void job_run(struct job *j, void *scratch)
 
 	j->relabelled = false;
 	j->found = 0;
+	j->content.denied.size = 0;
+	j->epoch = e->ops.epoch(e->ops.arg);
 	if (!begin_round(j, scratch, &r))
 		return;
 	if (r == 0)

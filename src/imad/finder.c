@@ -40,8 +40,21 @@ const struct algo *finder_needs_digest(const struct finder *f)
 	return algo && algo->openssl ? algo : NULL;
 }
 
-/* The file digest of fs-verity, in IMA's terms. 0 or negative errno: it has none, or of an unknown algorithm. */
-static int verity_digest(int fd, struct digest *ret)
+unsigned int finder_needs(const struct trust *t, const struct finder *f, const struct algo *ret[ALGO_COUNT])
+{
+	const struct algo *of_label = finder_needs_digest(f);
+	uint32_t denied = t ? trust_denied_algos(t) : 0;
+	unsigned int n = 0;
+
+	if (of_label)
+		ret[n++] = of_label;
+	for (unsigned int id = 0; id < ALGO_COUNT; id++)
+		if ((denied >> id & 1) && algo_by_id(id) != of_label)
+			ret[n++] = algo_by_id(id);
+	return n;
+}
+
+int finder_verity_digest(int fd, struct digest *ret)
 {
 	struct {
 		struct fsverity_digest head;
@@ -61,9 +74,9 @@ static int verity_digest(int fd, struct digest *ret)
 	return 0;
 }
 
-static uint32_t judge_signature(const struct keyring *keys, const struct label *l, const struct digest *digest)
+static uint32_t judge_signature(const struct trust *t, const struct label *l, const struct digest *digest)
 {
-	return keys && digest && signature_verify(keys, l, digest) == SIGNATURE_OK ? IMAD_FOUND_GOOD : 0;
+	return t && digest && signature_verify(trust_keys(t), l, digest) == SIGNATURE_OK ? IMAD_FOUND_GOOD : 0;
 }
 
 /* What the first bytes claim, whether or not it is so. */
@@ -85,21 +98,58 @@ static uint32_t claimed(const struct finder *f)
 	}
 }
 
-uint32_t finder_found(const struct keyring *keys, int fd, const struct finder *f, const struct digest *digest)
+static uint32_t judge_label(const struct trust *t, const struct finder *f, const struct digest *content,
+			    const struct digest *verity)
 {
 	uint32_t found = claimed(f);
-	struct digest verity;
 
 	if (f->damaged || !f->n)
 		return found;
 	switch (IMAD_FOUND_KIND(found)) {
 	case IMAD_LABEL_HASH:
-		return found | (digest && label_holds(&f->label, digest) ? IMAD_FOUND_GOOD : 0);
+		return found | (content && label_holds(&f->label, content) ? IMAD_FOUND_GOOD : 0);
 	case IMAD_LABEL_SIGNATURE:
-		return found | judge_signature(keys, &f->label, digest);
+		return found | judge_signature(t, &f->label, content);
 	case IMAD_LABEL_VERITY:
-		return found | judge_signature(keys, &f->label, verity_digest(fd, &verity) == 0 ? &verity : NULL);
+		return found | judge_signature(t, &f->label, verity);
 	default:
 		return found;
 	}
+}
+
+/* A label that does not say its algorithm is compared with the first digest there is. */
+static const struct digest *digest_for(const struct finder *f, const struct digest *digests, unsigned int n)
+{
+	const struct algo *algo = f->label.algo;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!algo || digests[i].algo == algo->id)
+			return &digests[i];
+	return NULL;
+}
+
+static bool is_denied(const struct trust *t, const struct digest *d, struct digest *denied)
+{
+	if (!t || !d || !trust_denies(t, d))
+		return false;
+	if (denied)
+		*denied = *d;
+	return true;
+}
+
+uint32_t finder_found(const struct trust *t, int fd, const struct finder *f, const struct digest *digests, unsigned int n,
+		      struct digest *denied)
+{
+	bool has_verity = f->n && !f->damaged && f->label.type == LABEL_VERITY, is;
+	struct digest verity;
+	uint32_t found;
+
+	has_verity = has_verity && finder_verity_digest(fd, &verity) == 0;
+	found = judge_label(t, f, digest_for(f, digests, n), has_verity ? &verity : NULL);
+	if (denied)
+		denied->size = 0;
+	is = has_verity && is_denied(t, &verity, denied);
+	for (unsigned int i = 0; i < n && !is; i++)
+		is = is_denied(t, &digests[i], denied);
+	return is ? found | IMAD_FOUND_DENIED : found;
 }

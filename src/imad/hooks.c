@@ -320,6 +320,12 @@ void hooks_new_epoch(struct hooks *h)
 	(void)__atomic_add_fetch(&h->skel->bss->control.epoch, 1, __ATOMIC_ACQ_REL);
 }
 
+void hooks_new_trust(struct hooks *h)
+{
+	__atomic_store_n(&h->skel->bss->control.trust_epoch, hooks_epoch(h) + 1, __ATOMIC_RELEASE);
+	hooks_new_epoch(h);
+}
+
 int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict)
 {
 	int r;
@@ -331,6 +337,8 @@ int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, st
 		return r;
 	*has_gen = r == 0;
 	r = bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.verdicts), &fd, verdict);
+	if (r == 0 && !imad_is_trusted(verdict->found_epoch, h->skel->bss->control.trust_epoch))
+		verdict->done &= ~IMAD_SLOT_APPRAISE;
 	return r == -ENOENT ? 0 : r;
 }
 

@@ -327,7 +327,7 @@ static void stop(struct daemon *d)
 	gate_free(d->gate);
 	mounts_free(d->mounts);
 	hooks_free(d->hooks);
-	keyring_free(d->keys);
+	trust_unref(d->trust);
 	sd_event_source_unref(d->confirm_timer);
 	sd_event_unref(d->event);
 	ruleset_freep(&d->rules);
@@ -357,6 +357,7 @@ static const struct server_handler handlers[] = {
 	{ CTL_POLICY_LOAD, daemon_policy_load },
 	{ CTL_POLICY_CONFIRM, daemon_policy_confirm },
 	{ CTL_POLICY_LOCK, daemon_policy_lock },
+	{ CTL_KEYS_RELOAD, daemon_keys_reload },
 };
 
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -395,6 +396,8 @@ static int make_loop(struct daemon *d)
 		r = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGHUP, daemon_on_hup, d);
 	if (r >= 0)
 		r = sd_event_add_io(d->event, NULL, mounts_fd(d->mounts), EPOLLPRI, on_mounts, d);
 	if (r >= 0)
@@ -458,6 +461,7 @@ int main(int argc, char **argv)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	secure_resources();
 	return run(&d) < 0 ? EXIT_FAILED : EXIT_STOPPED;

@@ -16,12 +16,12 @@
 #include <imad/engine.h>
 #include <imad/gate.h>
 #include <imad/hooks.h>
-#include <imad/keyring.h>
 #include <imad/match.h>
 #include <imad/mounts.h>
 #include <imad/policy.h>
 #include <imad/sequencer.h>
 #include <imad/server.h>
+#include <imad/trust.h>
 
 #define BOOT_ID_MAX 64
 #define POLICY_FILES_MAX 16
@@ -29,6 +29,7 @@
 #define DATA_WATCHED 3 /* sources of critical data that can change */
 
 struct critical;
+struct signalfd_siginfo;
 struct sd_event;
 struct sd_event_source;
 
@@ -69,7 +70,7 @@ struct daemon {
 	double started_after_boot; /* seconds */
 	unsigned int processes_before; /* that ran when the hooks came up */
 
-	struct keyring *keys; /* trusted; not added to once the threads run */
+	struct trust *trust; /* keys and deny list; daemon_trust() for all threads but the event loop's */
 	struct hooks *hooks;
 	struct gate *gate;
 	struct sequencer *sequencer;
@@ -105,8 +106,13 @@ const struct template *daemon_find_template(const char *name, size_t len);
 struct imad_decision daemon_decide(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
 uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
 
-/* main_keys.c: read the trusted keys. 0 or negative errno, logged; a certificate that is none is only logged. */
+/* main_keys.c: read the trusted keys and the deny list. 0 or negative errno, logged; a certificate that is none is only logged. */
 int daemon_load_keys(struct daemon *d);
+/* Those of now, with a reference for trust_unref(). */
+struct trust *daemon_trust(const struct daemon *d);
+/* Read them again, as imactl and SIGHUP ask. */
+void daemon_keys_reload(void *arg, struct server_call *call);
+int daemon_on_hup(struct sd_event_source *source, const struct signalfd_siginfo *si, void *arg);
 
 /* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; cause is filled in, and op if it is NULL. */
 const char *daemon_cause_text(unsigned int cause);
@@ -121,6 +127,8 @@ int daemon_hold_for(struct daemon *d, const struct policy *p);
  * repaired. 0 (also if it is not to be enforced), or negative errno with *@why, and all is logged.
  */
 int daemon_preflight(const struct daemon *d, const struct policy *policy, struct refusal *why);
+/* ... or the active one with other keys and another deny list. */
+int daemon_preflight_trust(const struct daemon *d, const struct trust *trust, struct refusal *why);
 /* As file_set_hash_label() or file_force_hash_label(), whoever's mount @fd came through. */
 int daemon_set_label(int fd, const struct digest *digest, bool force);
 /* appraise = fix: make the label of @fd that of its content, unless it is signed; @content tells it then. */

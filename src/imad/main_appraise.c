@@ -106,7 +106,8 @@ int daemon_set_label(int fd, const struct digest *digest, bool force)
 	return force ? file_force_hash_label(again, digest) : file_set_hash_label(again, digest);
 }
 
-/* What the kernel's ima_fix_xattr() does; a signature over the content stays, whatever it says. */
+/* What the kernel's ima_fix_xattr() does; a signature over the content stays, whatever it says,
+ * and so does what is on the deny list. */
 void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content)
 {
 	unsigned int cause = imad_judge(0, 0, content->found);
@@ -114,7 +115,7 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 	struct digest digest;
 	int r;
 
-	if (cause == IMAD_CAUSE_PASS || IMAD_FOUND_KIND(content->found) == IMAD_LABEL_SIGNATURE)
+	if (cause == IMAD_CAUSE_PASS || cause == IMAD_CAUSE_DENIED || IMAD_FOUND_KIND(content->found) == IMAD_LABEL_SIGNATURE)
 		return;
 	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE || !algo || !algo->openssl)
 		algo = d->hash;

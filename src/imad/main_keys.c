@@ -1,84 +1,104 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The trusted keys: every certificate in one folder, optionally signed by a CA. */
-#include <dirent.h>
+/* The trusted keys and the deny list: at the start, and again whenever somebody asks. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include <imad/keydir.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
 
-/* The whole of a regular file. Its size or negative errno. */
-static ssize_t read_file(int dir, const char *name, uint8_t **ret)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the pointer that all threads take a reference by */
+
+struct trust *daemon_trust(const struct daemon *d)
 {
-	cleanup_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	cleanup_free uint8_t *bytes = NULL;
-	struct stat st;
-	ssize_t n;
+	struct trust *t;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_size > KEYRING_BYTES_MAX)
-		return -EFBIG;
-	bytes = malloc((size_t)st.st_size + 1);
-	n = bytes ? read(fd, bytes, (size_t)st.st_size) : -1;
-	if (n < 0)
-		return bytes ? -errno : -ENOMEM;
-	*ret = take_ptr(bytes);
-	return n;
-}
-
-static int set_ca(struct daemon *d)
-{
-	cleanup_free uint8_t *bytes = NULL;
-	const char *why = NULL;
-	ssize_t n = read_file(AT_FDCWD, d->conf.keys_ca, &bytes);
-	int r = n < 0 ? (int)n : keyring_set_ca(d->keys, bytes, n, &why);
-
-	if (r < 0)
-		log_msg(LOG_ERR, "keys.ca: '%s': %s", d->conf.keys_ca, why ? why : strerror(-r));
-	return r;
+	pthread_mutex_lock(&lock);
+	t = trust_ref(d->trust);
+	pthread_mutex_unlock(&lock);
+	return t;
 }
 
 /* A file that is no certificate is a key that is missing: said, and nothing else. */
-static void add_file(struct daemon *d, int dir, const char *name)
+static void told(void *arg, const char *path, const char *why)
 {
-	cleanup_free uint8_t *bytes = NULL;
-	const char *why = NULL;
-	ssize_t n = read_file(dir, name, &bytes);
-	int r = n < 0 ? (int)n : keyring_add_cert(d->keys, bytes, n, name, &why);
+	struct daemon *d = arg;
 
-	if (r < 0)
-		log_msg(LOG_WARNING, "key '%s/%s' is not trusted: %s", d->conf.keys_dir, name, why ? why : strerror(-r));
+	if (!strcmp(path, d->conf.keys_dir))
+		log_msg(LOG_INFO, "no keys are trusted: '%s': %s", path, why);
+	else
+		log_msg(LOG_WARNING, "key '%s' is not trusted: %s", path, why);
 }
 
-static int is_visible(const struct dirent *e)
+static int load(struct daemon *d, struct trust **ret, struct refusal *why)
 {
-	return e->d_name[0] != '.';
+	const struct keydir_places places = {
+		.dir = d->conf.keys_dir, .ca = d->conf.keys_ca, .deny = d->conf.keys_deny,
+	};
+	struct keydir_error e = { "" };
+	int r = keydir_load(&places, told, d, ret, &e);
+
+	if (r < 0)
+		snprintf(why->text, sizeof(why->text), "%s", e.text);
+	return r;
 }
 
 int daemon_load_keys(struct daemon *d)
 {
-	cleanup_close int dir = open(d->conf.keys_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent **names = NULL;
-	int n = 0, r = keyring_new(&d->keys);
+	struct refusal why = { "" };
+	int r = load(d, &d->trust, &why);
 
-	if (r == 0 && d->conf.keys_ca[0])
-		r = set_ca(d);
 	if (r < 0)
+		log_msg(LOG_ERR, "%s", why.text);
+	return r;
+}
+
+/* All or nothing: what is wrong, or would lock the host out, changes nothing. */
+static int reload(struct daemon *d, struct refusal *why)
+{
+	cleanup(trust_unrefp) struct trust *new = NULL;
+	struct trust *old;
+	int r = load(d, &new, why);
+
+	if (r == 0)
+		r = daemon_preflight_trust(d, new, why);
+	if (r < 0) {
+		log_msg(LOG_ERR, "keys and deny list stay as they were: %s", why->text);
 		return r;
-	if (dir >= 0)
-		n = scandirat(dir, ".", &names, is_visible, alphasort);
-	for (int i = 0; i < n; i++) {
-		add_file(d, dir, names[i]->d_name);
-		free(names[i]);
 	}
-	free(names);
+	log_msg(LOG_NOTICE, "keys read again: %zu trusted, %zu lines of the deny list", keyring_count(trust_keys(new)),
+		trust_denied_count(new));
+	pthread_mutex_lock(&lock);
+	old = d->trust;
+	d->trust = new;
+	pthread_mutex_unlock(&lock);
+	new = old; /* whoever works with it has a reference */
+	engine_new_trust(d->engine);
+	return 0;
+}
+
+void daemon_keys_reload(void *arg, struct server_call *call)
+{
+	struct refusal why = { "" };
+	struct daemon *d = arg;
+	int r = reload(d, &why);
+
+	if (r < 0)
+		buf_add_str(&call->answer, why.text);
+	else
+		buf_addf(&call->answer, "{\"keys\":%zu,\"denied\":%zu}", keyring_count(trust_keys(d->trust)),
+			 trust_denied_count(d->trust));
+	server_answer(call, r);
+}
+
+int daemon_on_hup(struct sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	struct refusal why = { "" };
+
+	(void)source, (void)si;
+	(void)reload(arg, &why); /* it has said so */
 	return 0;
 }

@@ -89,18 +89,34 @@ static void op_new_epoch(void *arg)
 	hooks_new_epoch(((struct daemon *)arg)->hooks);
 }
 
+static void op_new_trust(void *arg)
+{
+	hooks_new_trust(((struct daemon *)arg)->hooks);
+}
+
 static int op_install(void *arg, const struct policy *p)
 {
 	return hooks_set_policy(((struct daemon *)arg)->hooks, p);
 }
 
+/* Add what is not there yet; returns where it is. */
+static unsigned int add_algo(const struct algo **algos, unsigned int *n, const struct algo *algo)
+{
+	for (unsigned int i = 0; i < *n; i++)
+		if (algos[i] == algo)
+			return i;
+	algos[*n] = algo;
+	return (*n)++;
+}
+
 static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, const struct digest *digest,
 		   struct engine_content *ret)
 {
-	const struct algo *algos[2] = { d->hash, NULL };
+	const struct algo *algos[ALGO_COUNT] = { d->hash }, *wanted[ALGO_COUNT];
+	cleanup(trust_unrefp) struct trust *trust = daemon_trust(d);
 	cleanup(finder_done) struct finder label = { 0 };
-	struct digest digests[2];
-	unsigned int n = 1;
+	unsigned int n = 1, n_wanted = 0, sha1 = 0;
+	struct digest digests[ALGO_COUNT];
 	int r;
 
 	_Static_assert(ENGINE_NAME_MAX >= FILE_NAME_MAX && ENGINE_SIG_MAX >= FILE_LABEL_MAX, "buffers");
@@ -110,24 +126,26 @@ static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, 
 	if (r < 0)
 		return r;
 	ret->sig_len = file_label(fd, ret->sig, &algos[0]);
-	if ((needs & ENGINE_SHA1) && algos[0]->id != ALGO_SHA1)
-		algos[n++] = algo_by_id(ALGO_SHA1);
-	if (!(needs & ENGINE_DIGEST) && !finder_needs_digest(&label)) {
-		ret->found = finder_found(d->keys, fd, &label, NULL);
-		return 0;
-	}
-	if (digest && n == 1 && digest->algo == algos[0]->id) {
-		ret->digest = *digest;
-	} else {
-		r = file_hash(scratch, fd, algos, n, digests);
-		if (r < 0)
-			return r;
-		ret->digest = digests[0];
-	}
 	if (needs & ENGINE_SHA1)
-		ret->digest_sha1 = n == 2 ? digests[1] : ret->digest;
+		sha1 = add_algo(algos, &n, algo_by_id(ALGO_SHA1));
 	if (needs & ENGINE_LABEL)
-		ret->found = finder_found(d->keys, fd, &label, &ret->digest);
+		n_wanted = finder_needs(trust, &label, wanted);
+	for (unsigned int i = 0; i < n_wanted; i++)
+		(void)add_algo(algos, &n, wanted[i]);
+	if (!(needs & ENGINE_DIGEST) && !n_wanted)
+		n = 0;
+	if (n == 1 && digest && digest->algo == algos[0]->id)
+		digests[0] = *digest;
+	else
+		r = n ? file_hash(scratch, fd, algos, n, digests) : 0;
+	if (r < 0)
+		return r;
+	if (n)
+		ret->digest = digests[0];
+	if (needs & ENGINE_SHA1)
+		ret->digest_sha1 = digests[sha1];
+	if (needs & ENGINE_LABEL)
+		ret->found = finder_found(trust, fd, &label, digests, n, &ret->denied);
 	return 0;
 }
 
@@ -265,7 +283,7 @@ static int hash_for_label(struct daemon *d, void *scratch, int fd, struct digest
 	if (r < 0)
 		return r;
 	*ret = digests[0];
-	if (!(finder_found(NULL, fd, &label, &digests[n - 1]) & IMAD_FOUND_GOOD))
+	if (!(finder_found(NULL, fd, &label, &digests[n - 1], 1, NULL) & IMAD_FOUND_GOOD))
 		return 0;
 	*ret = digests[n - 1];
 	return 1;
@@ -310,6 +328,7 @@ const struct engine_ops daemon_engine_ops = {
 	.regard_all = op_regard_all,
 	.install = op_install,
 	.new_epoch = op_new_epoch,
+	.new_trust = op_new_trust,
 	.collect = op_collect,
 	.collect_data = op_collect_data,
 	.scratch_new = op_scratch_new,

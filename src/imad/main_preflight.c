@@ -27,6 +27,7 @@ static const char *const needed[] = {
 struct preflight {
 	const struct daemon *d;
 	const struct policy *policy;
+	const struct trust *trust;
 	struct file_hasher *hasher;
 	struct refusal *why;
 	unsigned int failed;
@@ -35,15 +36,16 @@ struct preflight {
 static uint32_t find(struct preflight *p, int fd)
 {
 	cleanup(finder_done) struct finder finder = { 0 };
-	const struct algo *algo;
-	struct digest digest;
+	const struct algo *algos[ALGO_COUNT];
+	struct digest digests[ALGO_COUNT];
+	unsigned int n;
 
 	if (finder_read(fd, &finder) < 0)
 		return IMAD_FOUND(IMAD_LABEL_FAILED, 0, 0);
-	algo = finder_needs_digest(&finder);
-	if (algo && file_hash(p->hasher, fd, &algo, 1, &digest) < 0)
+	n = finder_needs(p->trust, &finder, algos);
+	if (n && file_hash(p->hasher, fd, algos, n, digests) < 0)
 		return IMAD_FOUND(IMAD_LABEL_FAILED, 0, 0);
-	return finder_found(p->d->keys, fd, &finder, algo ? &digest : NULL);
+	return finder_found(p->trust, fd, &finder, digests, n, NULL);
 }
 
 static uint32_t cause_of_use(const struct preflight *p, struct imad_facts *f, enum imad_func func, uint32_t mask,
@@ -113,9 +115,9 @@ static void appraise_named(struct preflight *p, const char *names)
 		appraise(p, name);
 }
 
-int daemon_preflight(const struct daemon *d, const struct policy *policy, struct refusal *why)
+static int preflight(const struct daemon *d, const struct policy *policy, const struct trust *trust, struct refusal *why)
 {
-	struct preflight p = { .d = d, .policy = policy, .why = why };
+	struct preflight p = { .d = d, .policy = policy, .trust = trust, .why = why };
 	int r;
 
 	if (d->conf.appraise != CONF_APPRAISE_ENFORCE || d->conf.appraise_force)
@@ -131,4 +133,14 @@ int daemon_preflight(const struct daemon *d, const struct policy *policy, struct
 	appraise_named(&p, d->conf.appraise_critical);
 	file_hasher_free(p.hasher);
 	return p.failed ? -EPERM : 0;
+}
+
+int daemon_preflight(const struct daemon *d, const struct policy *policy, struct refusal *why)
+{
+	return preflight(d, policy, d->trust, why);
+}
+
+int daemon_preflight_trust(const struct daemon *d, const struct trust *trust, struct refusal *why)
+{
+	return preflight(d, &d->rules->policy, trust, why);
 }

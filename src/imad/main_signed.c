@@ -20,16 +20,18 @@
 static int find(const struct daemon *d, const struct policy_file *f, uint32_t *ret)
 {
 	cleanup(finder_done) struct finder finder = { 0 };
-	const struct algo *algo;
-	struct digest digest;
+	const struct algo *algos[ALGO_COUNT];
+	struct digest digests[ALGO_COUNT];
 	int r = finder_read(f->fd, &finder);
+	unsigned int n;
 
 	if (r < 0)
 		return r;
-	algo = finder_needs_digest(&finder);
-	r = algo ? digest_buf(algo, f->text, f->n, &digest) : 0;
+	n = finder_needs(d->trust, &finder, algos);
+	for (unsigned int i = 0; i < n && r == 0; i++)
+		r = digest_buf(algos[i], f->text, f->n, &digests[i]);
 	if (r == 0)
-		*ret = finder_found(d->keys, f->fd, &finder, algo ? &digest : NULL);
+		*ret = finder_found(d->trust, f->fd, &finder, digests, n, NULL);
 	return r;
 }
 
@@ -83,7 +85,7 @@ static int check_detached(const struct daemon *d, const struct policy_file *f)
 		return -EBADMSG;
 	r = digest_buf(algo, f->text, f->n, &digest);
 	if (r == 0)
-		r = signature_verify_detached(d->keys, sig, (size_t)n, &digest);
+		r = signature_verify_detached(trust_keys(d->trust), sig, (size_t)n, &digest);
 	return r == SIGNATURE_OK ? 0 : r == SIGNATURE_NO_KEY ? -ENOKEY : r < 0 ? r : -EKEYREJECTED;
 }
 
@@ -94,6 +96,8 @@ static int check_signature(const struct daemon *d, const struct policy_file *f, 
 
 	if (find(d, f, &found) == 0 && imad_judge(IMAD_OPT_SIGNED, 0, found) == IMAD_CAUSE_PASS)
 		return 0;
+	if (found & IMAD_FOUND_DENIED)
+		return refuse(why, f, "it is on the deny list");
 	r = check_detached(d, f);
 	if (r == -ENOENT)
 		return refuse(why, f, IMAD_FOUND_KIND(found) == IMAD_LABEL_SIGNATURE ?

@@ -160,10 +160,11 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 	json_object *o = add_object(root, "appraisal");
 
 	add_str(o, "mode", modes[d->conf.appraise]);
-	add_int(o, "keys", keyring_count(d->keys));
+	add_int(o, "keys", keyring_count(trust_keys(d->trust)));
 	add_int(o, "failures", c->failures);
 	add_int(o, "denials", c->denials);
 	add_int(o, "fixed", d->labels_fixed);
+	add_int(o, "denied_lines", trust_denied_count(d->trust));
 	json_object_object_add(o, "enforce_refused", json_object_new_boolean(d->enforce_refused));
 	add_int(o, "audit_dropped", audit_dropped());
 	add_int(o, "audit_held_back", d->all_held_back);

@@ -233,6 +233,7 @@ static const struct conf_key {
 	KEY("policy.signed", parse_yes_no, policy_signed, "whether only signed policy files are taken: yes or no"),
 	KEY("keys.dir", parse_directory, keys_dir, "directory of the certificates whose signatures are trusted"),
 	KEY("keys.ca", parse_optional_path, keys_ca, "file of the certificates that must have signed those"),
+	KEY("keys.deny", parse_optional_path, keys_deny, "file of the digests and keys that never pass"),
 	KEY("tpm.tcti", parse_text, tpm_tcti, "TCTI of the TPM; none: no TPM"),
 #undef KEY
 };
@@ -266,6 +267,7 @@ void conf_defaults(struct conf *c)
 		.hash = "sha256",
 		.template = "ima-ng",
 		.keys_dir = "/etc/keys/ima",
+		.keys_deny = IMAD_SYSCONFDIR "/deny",
 		.rundir = IMAD_RUNSTATEDIR,
 		.tpm_tcti = "device:/dev/tpmrm0",
 		.pcr = 10,

@@ -146,41 +146,46 @@ static uint32_t last_4(const uint8_t *p, size_t n)
 	return (uint32_t)p[n - 4] << 24 | p[n - 3] << 16 | p[n - 2] << 8 | p[n - 1];
 }
 
-static int id_of_bits(const void *p, size_t n, uint32_t *ret)
+static int id_of_bits(const void *p, size_t n, struct digest *ret)
 {
-	struct digest d;
-	int r = digest_buf(algo_by_id(ALGO_SHA1), p, n, &d);
-
-	if (!r)
-		*ret = last_4(d.bytes, d.size);
-	return r;
+	return digest_buf(algo_by_id(ALGO_SHA1), p, n, ret);
 }
 
 int key_id(const EVP_PKEY *pkey, uint32_t *ret)
 {
 	uint8_t *bits = NULL;
 	int r, n = i2d_PublicKey(pkey, &bits);
+	struct digest d;
 
 	if (n <= 0)
 		return fail(-ENOMEM, NULL, NULL);
-	r = id_of_bits(bits, (size_t)n, ret);
+	r = id_of_bits(bits, (size_t)n, &d);
 	OPENSSL_free(bits);
+	if (r == 0)
+		*ret = last_4(d.bytes, d.size);
 	return r;
 }
 
-static int cert_id(X509 *x, uint32_t *ret, const char **why)
+static int cert_id(X509 *x, struct key *ret, const char **why)
 {
 	const ASN1_OCTET_STRING *skid = X509_get0_subject_key_id(x);
 	const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(x);
-	int r = skid ? 0 : id_of_bits(bits->data, (size_t)bits->length, ret);
+	struct digest d;
+	int r = skid ? 0 : id_of_bits(bits->data, (size_t)bits->length, &d);
+	size_t n = skid ? (size_t)ASN1_STRING_length(skid) : d.size;
+	uint8_t *id;
 
 	if (r < 0)
 		return fail(r, why, "its key cannot be hashed");
-	if (!skid)
-		return 0;
-	if (ASN1_STRING_length(skid) < 4)
+	if (n < 4)
 		return fail(-EBADMSG, why, "its subject key identifier is shorter than 4 bytes");
-	*ret = last_4(ASN1_STRING_get0_data(skid), (size_t)ASN1_STRING_length(skid));
+	id = malloc(n);
+	if (!id)
+		return fail(-ENOMEM, why, "out of memory");
+	memcpy(id, skid ? ASN1_STRING_get0_data(skid) : d.bytes, n);
+	ret->skid = id;
+	ret->skid_len = n;
+	ret->id = last_4(id, n);
 	return 0;
 }
 
@@ -202,6 +207,7 @@ static void key_done(struct key *key)
 	EVP_PKEY_free(key->pkey);
 	free((char *)key->subject);
 	free((char *)key->origin);
+	free((uint8_t *)key->skid);
 }
 
 /* Fills *@ret, which the caller gives to key_done() whatever is returned. */
@@ -218,7 +224,7 @@ static int key_init(X509 *x, const char *name, struct key *ret, const char **why
 		    "its key is neither RSA of 1024 bits or more nor ECDSA over P-256, P-384 or P-521");
 	if (!ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm))
 		return fail(-EBADMSG, why, "its time of expiry is malformed");
-	r = cert_id(x, &ret->id, why);
+	r = cert_id(x, ret, why);
 	if (r < 0)
 		return r;
 	ret->not_after = timegm(&tm);
@@ -331,6 +337,21 @@ size_t keyring_count(const struct keyring *k)
 const struct key *keyring_key(const struct keyring *k, size_t i)
 {
 	return i < k->n ? &k->keys[i] : NULL;
+}
+
+size_t keyring_deny(struct keyring *k, const uint8_t *id, size_t n)
+{
+	size_t denied = 0;
+
+	for (size_t i = 0; i < k->n; i++) {
+		struct key *key = &k->keys[i];
+
+		if (key->skid_len < n || memcmp(key->skid + key->skid_len - n, id, n) != 0)
+			continue;
+		key->denied = true;
+		denied++;
+	}
+	return denied;
 }
 
 const struct key *keyring_find(const struct keyring *k, uint32_t id, const struct key *after)

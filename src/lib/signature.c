@@ -110,7 +110,7 @@ int signature_verify(const struct keyring *k, const struct label *l, const struc
 	do { /* more than one key only if ids collide */
 		key = keyring_find(k, l->key_id, key);
 		if (key)
-			r = verify_with(key, l, &over);
+			r = key->denied ? SIGNATURE_KEY_DENIED : verify_with(key, l, &over);
 	} while (key && r > SIGNATURE_OK);
 	return r;
 }

@@ -59,7 +59,8 @@ static struct {
 	struct fake_file files[FILES_MAX];
 	struct hold holds[HOLDS_MAX];
 	unsigned int n_files, n_holds, released, answers, timeouts, fired;
-	uint32_t epoch, audited_pid, audited_uid;
+	uint32_t epoch, trust_epoch, audited_pid, audited_uid;
+	bool denied; /* collect finds the content on the deny list */
 	char log[512]; /* one letter an op: see the fakes */
 	bool block_collect, queue_records;
 	bool lossy; /* an op fails: uses go on unrecorded */
@@ -138,6 +139,8 @@ static int fake_state(void *arg, int fd, struct imad_gen *gen, bool *has_gen, st
 	*gen = f->gen;
 	*has_gen = !f->unknown;
 	*verdict = f->verdict;
+	if (!imad_is_trusted(verdict->found_epoch, fx.trust_epoch))
+		verdict->done &= ~IMAD_SLOT_APPRAISE;
 	return leave(fails ? -EIO : 0);
 }
 
@@ -222,7 +225,9 @@ static int fake_collect(void *arg, void *scratch, int fd, unsigned int needs, co
 
 	(void)arg;
 	must(needs != 0, "collect for nothing");
-	ret->found = needs & ENGINE_LABEL ? 0x100 + (uint32_t)content : 0;
+	ret->found = needs & ENGINE_LABEL ? 0x100 + (uint32_t)content + (fx.trust_epoch << 8) : 0;
+	if (fx.denied)
+		ret->denied = (struct digest){ .algo = ALGO_SHA1, .size = 20, .bytes = { 0xde } };
 	must(scratch != NULL, "collect without scratch");
 	f->collects++;
 	f->got_digest = digest != NULL;
@@ -247,6 +252,14 @@ static void fake_new_epoch(void *arg)
 	(void)arg;
 	enter('E');
 	fx.epoch++;
+	leave(0);
+}
+
+static void fake_new_trust(void *arg)
+{
+	(void)arg;
+	enter('K');
+	fx.trust_epoch = ++fx.epoch;
 	leave(0);
 }
 
@@ -428,6 +441,7 @@ static const struct engine_ops fake_ops = {
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
 	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data, .new_epoch = fake_new_epoch,
+	.new_trust = fake_new_trust,
 	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel, .tell = fake_tell,
 };
 

@@ -49,6 +49,10 @@ static const struct row {
 	{ HASH | GOOD, 0, 1u << SHA256, IMAD_CAUSE_PASS },
 	{ HASH | GOOD, 0, 1u << 6, IMAD_CAUSE_DENIED_ALGORITHM },
 	{ SIG2 | GOOD, IMASIG, 1u << 6 | 1u << 5, IMAD_CAUSE_DENIED_ALGORITHM },
+	{ HASH | GOOD | IMAD_FOUND_DENIED, 0, 0, IMAD_CAUSE_DENIED },
+	{ SIG3 | GOOD | IMAD_FOUND_DENIED, BY_SIGV3, 0, IMAD_CAUSE_DENIED },
+	{ NONE | IMAD_FOUND_DENIED, 0, 0, IMAD_CAUSE_DENIED }, /* whatever the label is */
+	{ HASH | GOOD | IMAD_FOUND_DENIED, 0, 1u << 6, IMAD_CAUSE_DENIED },
 	{ HASH, 0, 1u << 6, IMAD_CAUSE_INVALID_HASH }, /* the label first, then its algorithm */
 };
 
