@@ -18,17 +18,20 @@ appraise func=BPRM_CHECK fowner=10001
 appraise func=FILE_CHECK mask=MAY_READ fowner=10002
 END
 sign() { evmctl ima_sign -a sha256 --key "/tmp/$1.key" "$W/$2" >/dev/null 2>&1; }
-for f in signed other hashed; do cp /bin/true $W/$f; done
+for f in signed other hashed needed; do cp /bin/true $W/$f; done
 echo other >>$W/other # one content each
 echo hashed >>$W/hashed
+echo needed >>$W/needed
 echo read >$W/read
 sign good signed
 sign other other
 evmctl ima_hash -a sha256 $W/hashed >/dev/null 2>&1
+evmctl ima_hash -a sha256 $W/needed >/dev/null 2>&1
 evmctl ima_hash -a sha256 $W/read >/dev/null 2>&1
-chown 10001 $W/signed $W/other $W/hashed
+chown 10001 $W/signed $W/other $W/hashed $W/needed
 chown 10002 $W/read
 digest() { "$1sum" <"$W/$2" | cut -d' ' -f1; }
+needed=$(digest sha256 needed) # nothing but an exec opens it later
 key=$(imactl keys | cut -d' ' -f1)
 
 # A list that cannot be used keeps imad from starting, and says where.
@@ -38,7 +41,8 @@ check "a broken list: no start" test $got = 2
 check "and where" grep -q "/etc/imad/deny:2: the id of a key has 8 hex digits or more: 'key:12'" /tmp/said
 rm /etc/imad/deny
 
-start_imad --appraise enforce --policy /tmp/policy
+printf '[appraise]\ncritical = %s\n' $W/needed >/tmp/conf
+start_imad --config /tmp/conf --appraise enforce --policy /tmp/policy
 runs() { check "$1: $2 runs" exits 0 sh -c $W/$2; check "$1: $2 runs again" exits 0 sh -c $W/$2; }
 denied() { check "$1: $2 denied" exits 126 sh -c "$W/$2 2>/dev/null"; check "$1: $2 denied again" exits 126 sh -c "$W/$2 2>/dev/null"; }
 reads() { check "$1: read" exits "$2" sh -c "cat $W/read >/dev/null 2>&1"; }
@@ -66,8 +70,9 @@ denied "key denied" signed
 runs "key denied" hashed
 check "marked in the list of keys" sh -c "imactl keys | grep -q '^$key .* denied '"
 echo "# nothing" >/etc/imad/deny
+before=$(grep -c "keys read again" /vm/imad.log)
 kill -HUP $imad_pid
-wait_for 5 sh -c "grep -q '1 trusted, 0 lines of the deny list' /vm/imad.log" || :
+check "SIGHUP is heard" wait_for 20 sh -c "[ \$(grep -c 'keys read again' /vm/imad.log) -gt $before ]"
 runs "key allowed again, by SIGHUP" signed
 
 # A denied digest: whatever the label says, and in another algorithm than the label's.
@@ -99,15 +104,14 @@ reload "keys again"
 runs "keys again" signed
 
 # What the host needs is not denied by a list either.
-printf 'appraise func=BPRM_CHECK fowner=0\ndont_measure func=FILE_CHECK\n' >/tmp/wide
-imactl label $(readlink -f /proc/$imad_pid/exe) >/dev/null
-echo "sha256:$(sha256sum </bin/sh | cut -d' ' -f1)" >/etc/imad/deny
-reload "nothing appraises the shell"
+echo "sha256:$needed" >/etc/imad/deny
+check "a list that denies what the host needs is refused" exits 1 imactl keys reload
+check "and named" sh -c "imactl keys reload 2>&1 | grep -q \"'$W/needed' would be denied (blacklisted-hash)\""
+runs "the old list again" needed
 rm /etc/imad/deny
-reload "removed"
 
 imactl sync
-told() { check "told: $2 $1" grep -q "audit: integrity_data .* cause=$1 .* name=\"$W/$2\"" /vm/imad.log; }
+told() { check "told: $2 $1" grep -qE "audit: integrity_data .* cause=$1 .* name=\"($W/)?$2\"" /vm/imad.log; } # the open itself tells no path on 6.1
 told blacklisted-hash signed
 told blacklisted-hash hashed
 told blacklisted-hash read

@@ -43,6 +43,12 @@ int signer_new(const void *pem, size_t n, const char *password, const struct key
 void signer_free(struct signer *s);
 void signer_freep(struct signer **s);
 
+/* What its signatures name, instead. */
+void signer_set_id(struct signer *s, uint32_t id);
+
+/* Whether @l is what signature_sign() might give for @d: of this key and its id, and good. */
+bool signer_made(const struct signer *s, const struct label *l, const struct digest *d);
+
 /*
  * Append a whole label over @d: type 3 with version 2 or 3, or type 6 with 3. 0, -ENOMEM,
  * -EINVAL (no such type and version), -EOPNOTSUPP (the hash is not to be had) or -EIO.

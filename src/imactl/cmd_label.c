@@ -87,16 +87,10 @@ static int hash(struct job *j, struct own *own, int fd, off_t size, struct diges
 	return r < 0 ? r : digest_end(own->stream, ret);
 }
 
-static bool same_content(const struct stat *a, const struct stat *b)
-{
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* 1: labelled (or to be), 0: it was right; negative errno, -EBUSY if the content changed meanwhile. */
 static int label_once(struct job *j, struct own *own, int fd, const struct stat *before, ssize_t had)
 {
 	uint8_t label[LABEL_DIGEST_MAX];
-	struct stat after;
 	struct digest d;
 	size_t n;
 	int r = hash(j, own, fd, before->st_size, &d);
@@ -105,11 +99,11 @@ static int label_once(struct job *j, struct own *own, int fd, const struct stat 
 		return r;
 	n = label_encode_digest(&d, label);
 	if (had == (ssize_t)n && !memcmp(own->old, label, n))
-		return fstat(fd, &after) == 0 && same_content(before, &after) ? 0 : -EBUSY;
+		return tree_unchanged(fd, before) ? 0 : -EBUSY;
 	if (!j->dry_run && fsetxattr(fd, "security.ima", label, n, 0) < 0)
 		return -errno;
 	/* After it was set: a label of content that is not there any more must not stay unnoticed. */
-	return fstat(fd, &after) == 0 && same_content(before, &after) ? 1 : -EBUSY;
+	return tree_unchanged(fd, before) ? 1 : -EBUSY;
 }
 
 static void label_file(void *arg, void *thread, int fd, const struct stat *first, const char *path)

@@ -225,30 +225,42 @@ static void copy_fsname(char *to, const char *from, size_t n)
 	memcpy(to, from, MIN(n, (size_t)IMAD_FSNAME_MAX - 1));
 }
 
-/* What was not given, from the file. A subtype stands behind a dot. */
+int policy_use_mount(const char *path, struct imad_facts *f)
+{
+	cleanup_free char *type = NULL;
+	int r = mount_type(path, &type);
+	size_t n;
+
+	if (r < 0)
+		return r;
+	n = strcspn(type, "."); /* a subtype stands behind a dot */
+	copy_fsname(f->fsname, type, n);
+	copy_fsname(f->fs_subtype, type + n + (type[n] == '.'), strlen(type + n + (type[n] == '.')));
+	return 0;
+}
+
+/* What was not given, from the file. */
 static int take_file(struct parsing *s)
 {
 	struct imad_facts *f = &s->use.facts;
-	cleanup_free char *type = NULL;
+	struct imad_facts of_mount;
 	struct stat st;
 	struct statfs fs;
-	size_t n;
 	int r;
 
 	if (stat(s->file, &st) < 0 || statfs(s->file, &fs) < 0)
 		return complain(IMACTL_UNCHECKED, "cannot read '%s': %s", s->file, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return complain(IMACTL_UNCHECKED, "'%s' is not a regular file: no policy is asked about it", s->file);
-	r = mount_type(s->file, &type);
+	r = policy_use_mount(s->file, &of_mount);
 	if (r < 0)
 		return complain(IMACTL_UNCHECKED, "cannot tell the filesystem type of '%s': %s", s->file, strerror(-r));
-	n = strcspn(type, ".");
 	if (!is_given(s, VALUE_FSMAGIC))
 		f->fsmagic = (unsigned long)fs.f_type;
 	if (!is_given(s, VALUE_FSNAME))
-		copy_fsname(f->fsname, type, n);
+		memcpy(f->fsname, of_mount.fsname, sizeof(f->fsname));
 	if (!is_given(s, VALUE_FS_SUBTYPE))
-		copy_fsname(f->fs_subtype, type + n + (type[n] == '.'), strlen(type + n + (type[n] == '.')));
+		memcpy(f->fs_subtype, of_mount.fs_subtype, sizeof(f->fs_subtype));
 	if (!is_given(s, VALUE_FOWNER))
 		f->fowner = st.st_uid;
 	if (!is_given(s, VALUE_FGROUP))

@@ -33,6 +33,8 @@ int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
 int cmd_label(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy(const struct imactl *ctl, int argc, char **argv);
+int cmd_sign(const struct imactl *ctl, int argc, char **argv);
+int cmd_check(const struct imactl *ctl, int argc, char **argv);
 int cmd_keys(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
@@ -201,6 +203,8 @@ struct policy_use {
  * exit code, and why is told. What depends on the policy is set by policy_use_bind().
  */
 int policy_use_parse(int argc, char **argv, struct policy_use *ret);
+/* Type and subtype of the filesystem that holds @path. 0 or negative errno. */
+int policy_use_mount(const char *path, struct imad_facts *f);
 void policy_use_bind(struct policy_use *u, const struct policy *p);
 
 /* --- cmd_policy_why.c: values of a use as text */

@@ -31,6 +31,15 @@ static const struct {
 	{ "label", cmd_label,
 	  "[--algo ALGO] [--dry-run] [--only-missing] [--force] [--jobs N] [--json] PATH...\n"
 	  "      give files and all below folders the label of their content; signatures stay, unless forced" },
+	{ "sign", cmd_sign,
+	  "--key FILE [--cert FILE | --keyid HEX] [--pass-file FILE] [--algo ALGO] [--v3 | --verity] [--sigfile]\n"
+	  "             [--dry-run] [--only-missing] [--jobs N] [--json] PATH...\n"
+	  "      sign files and all below folders, in their labels or beside them in FILE.sig" },
+	{ "check", cmd_check,
+	  "[--imasig] [--sigv3] [--verity] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
+	  "             [--policy NAME|FILE]... [--func FUNC] [--mask MASK] [--uid ID] [--fsuuid UUID]\n"
+	  "             [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] PATH...\n"
+	  "      what appraisal would say of files and all below folders, and why; no daemon is asked" },
 	{ "keys", cmd_keys,
 	  "[--json] [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] | reload\n"
 	  "      the keys that are trusted, from where the settings say; or have the daemon read them again" },

@@ -192,3 +192,11 @@ int tree_each(char **paths, unsigned int n, unsigned int threads, const struct t
 		pthread_join(ids[--running], NULL);
 	return t.error;
 }
+
+bool tree_unchanged(int fd, const struct stat *before)
+{
+	struct stat now;
+
+	return fstat(fd, &now) == 0 && now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}

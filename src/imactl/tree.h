@@ -27,4 +27,7 @@ struct tree_ops {
  */
 int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops, const atomic_bool *stop);
 
+/* Whether a file whose state was @before still has the same content. */
+bool tree_unchanged(int fd, const struct stat *before);
+
 #endif

@@ -79,10 +79,10 @@ static int prepare(EVP_PKEY *pkey, const struct algo *algo, init_fn *init, EVP_P
 	return 0;
 }
 
-static int verify_with(const struct key *key, const struct label *l, const struct digest *d)
+static int verify_with(EVP_PKEY *pkey, const struct label *l, const struct digest *d)
 {
 	cleanup(ctx_freep) EVP_PKEY_CTX *ctx = NULL;
-	int r = prepare(key->pkey, l->algo, EVP_PKEY_verify_init_ex, &ctx);
+	int r = prepare(pkey, l->algo, EVP_PKEY_verify_init_ex, &ctx);
 
 	if (r == -EOPNOTSUPP)
 		return SIGNATURE_UNSUPPORTED;
@@ -110,7 +110,7 @@ int signature_verify(const struct keyring *k, const struct label *l, const struc
 	do { /* more than one key only if ids collide */
 		key = keyring_find(k, l->key_id, key);
 		if (key)
-			r = key->denied ? SIGNATURE_KEY_DENIED : verify_with(key, l, &over);
+			r = key->denied ? SIGNATURE_KEY_DENIED : verify_with(key->pkey, l, &over);
 	} while (key && r > SIGNATURE_OK);
 	return r;
 }
@@ -195,6 +195,20 @@ void signer_free(struct signer *s)
 void signer_freep(struct signer **s)
 {
 	signer_free(*s);
+}
+
+void signer_set_id(struct signer *s, uint32_t id)
+{
+	s->id = id;
+}
+
+bool signer_made(const struct signer *s, const struct label *l, const struct digest *d)
+{
+	struct digest over;
+
+	return version_known(l->type, l->version) && l->algo->openssl && l->key_id == s->id && d->algo == l->algo->id &&
+	       d->size == l->algo->size && signed_digest(l->type, l->version, d, &over) == 0 &&
+	       verify_with(s->pkey, l, &over) == SIGNATURE_OK;
 }
 
 int signature_sign(const struct signer *s, enum label_type type, unsigned int version, const struct digest *d,

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of imactl check share: what is asked, and what was found of one file. */
+#ifndef IMACTL_CHECK_H
+#define IMACTL_CHECK_H
+
+#include <sys/stat.h>
+
+#include <imad/appraise.h>
+#include <imad/finder.h>
+
+#include "imactl.h"
+
+/* What appraisal asks of the files. */
+struct check_rules {
+	uint32_t opts, algos;	/* IMAD_OPT_*, bits of hash algorithms (0: any) of one rule; or else: */
+	struct named_policy *policy; /* the rules, NULL: there are none */
+	struct policy_use use;	     /* of each file, by the policy */
+	uint32_t conds;		     /* that the policy asks about */
+};
+
+/* check_rules.c: read the policies and the use that the options describe. IMACTL_OK, or an exit code, and why is told. */
+struct check_use {
+	char *policies[16], *func, *mask, *uid, *fsuuid;
+	int n_policies;
+};
+int check_rules_read(const struct check_use *u, struct check_rules *ret);
+/* What they ask of this file; false: it is not appraised. @path leads to it. 0 or negative errno. */
+int check_rules_for(const struct check_rules *r, int fd, const struct stat *st, const char *path, bool *appraised,
+		    uint32_t *opts, uint32_t *algos);
+
+enum check_verdict { CHECK_PASS, CHECK_FAIL, CHECK_NOT_APPRAISED, CHECK_VERDICTS };
+
+struct check_result {
+	const char *path;
+	enum check_verdict verdict;
+	uint32_t cause; /* enum imad_cause */
+	const struct finder *finder;
+	const struct digest *content; /* in the label's algorithm, or of fs-verity; NULL: nothing to compare with */
+	struct digest denied;	      /* size 0: not on the deny list */
+	const struct key *key;	      /* of the signature, if it is trusted or denied; else NULL */
+	int signature;		      /* enum signature_verdict of a signature, else -1 */
+};
+
+/* check_put.c */
+const char *check_cause_text(uint32_t cause);
+void check_put(const struct check_result *r);
+void check_put_json(const struct check_result *r);
+
+#endif
