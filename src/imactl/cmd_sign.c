@@ -72,9 +72,9 @@ static void failed(void *arg, const char *path, int r)
 
 	j->failed++;
 	complain(IMACTL_FAILED, "cannot sign '%s': %s", path,
-		 r == -EBUSY		    ? "it changes while it is read" :
-		 r == -ENODATA && j->verity ? "it has no fs-verity" :
-					      strerror(-r));
+		 r == -EBUSY							? "it changes while it is read" :
+		 j->verity && (r == -ENODATA || r == -EOPNOTSUPP || r == -ENOTTY) ? "it has no fs-verity" :
+										  strerror(-r));
 }
 
 /* Of the content, or the fs-verity digest. */

@@ -93,7 +93,10 @@ int trust_read(const struct trust_options *o, void (*told)(void *arg, const char
 		.ca = o->ca ? o->ca : c.keys_ca,
 		.deny = o->deny ? o->deny : c.keys_deny,
 	};
-	if (o->deny && o->deny[0] && access(o->deny, F_OK) < 0) /* in the settings it need not be there */
+	/* What the settings name need not be there; what was asked for must. */
+	if (o->dir && access(o->dir, R_OK | X_OK) < 0)
+		return complain(IMACTL_UNCHECKED, "%s: %s", o->dir, strerror(errno));
+	if (o->deny && o->deny[0] && access(o->deny, F_OK) < 0)
 		return complain(IMACTL_UNCHECKED, "%s: %s", o->deny, strerror(errno));
 	return keydir_load(&places, told ? told : tell_nobody, arg, ret, &e) < 0 ? complain(IMACTL_UNCHECKED, "%s", e.text) :
 										   IMACTL_OK;
