@@ -49,6 +49,7 @@ pkgs_test_tpm       := libcrypto tss2-esys tss2-tctildr tss2-rc
 pkgs_test_sequencer := libcrypto tss2-esys tss2-tctildr tss2-rc
 pkgs_test_signature := libcrypto
 pkgs_test_signature_evmctl := libcrypto
+pkgs_test_signature_rate := libcrypto
 pkgs_test_store     := libcrypto
 pkgs_test_server    := libsystemd
 pkgs_fuzz           := libcrypto inih

@@ -262,6 +262,62 @@ static void ids_that_collide(void **state)
 	}
 }
 
+/* One of two keys that share an id is denied: the other one's signatures count as before. */
+static void denied_keys(void **state)
+{
+	cleanup_buf struct buf certs = { 0 }, first = { 0 }, second = { 0 };
+	struct buf *values[] = { &first, &second };
+	cleanup_keyring struct keyring *k = NULL;
+	struct digest d = hash("sha256", "hello\n");
+
+	(void)state;
+	make_cert(&(struct cert_wish){ .cn = "a", .key = keys[0], .skid = "aa:de:ad:be:ef" }, true, &certs);
+	make_cert(&(struct cert_wish){ .cn = "b", .key = keys[1], .skid = "bb:de:ad:be:ef" }, true, &certs);
+	assert_ok(keyring_new(&k));
+	assert_ok(keyring_add_cert(k, certs.data, certs.len, "all", NULL));
+	for (size_t i = 0; i < 2; i++) {
+		cleanup_signer struct signer *s = signer_of(i, NULL);
+
+		signer_set_id(s, 0xdeadbeef);
+		assert_ok(signature_sign(s, LABEL_SIGNATURE, 2, &d, values[i]));
+		assert_int_equal(verify(k, values[i], &d), SIGNATURE_OK);
+	}
+	assert_int_equal(keyring_deny(k, (const uint8_t *)"\xcc\xde\xad\xbe\xef", 5), 0);
+	assert_int_equal(keyring_deny(k, (const uint8_t *)"\xaa\xde\xad\xbe\xef", 5), 1);
+	assert_int_not_equal(verify(k, &first, &d), SIGNATURE_OK);
+	assert_int_equal(verify(k, &second, &d), SIGNATURE_OK);
+	assert_int_equal(keyring_deny(k, (const uint8_t *)"\xde\xad\xbe\xef", 4), 2);
+	assert_int_equal(verify(k, &first, &d), SIGNATURE_KEY_DENIED);
+	assert_int_equal(verify(k, &second, &d), SIGNATURE_KEY_DENIED);
+}
+
+/* What imactl sign leaves as it is: its own, of this content, by this id. */
+static void made_by_the_signer(void **state)
+{
+	static const struct {
+		enum label_type type;
+		unsigned int version;
+	} rows[] = { { LABEL_SIGNATURE, 2 }, { LABEL_SIGNATURE, 3 }, { LABEL_VERITY, 3 } };
+	struct digest d = hash("sha256", "hello\n"), other = hash("sha256", "hullo\n"), longer = hash("sha512", "hello\n");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) * ARRAY_SIZE(rows); i++) {
+		cleanup_signer struct signer *s = signer_of(i / ARRAY_SIZE(rows), NULL), *next = NULL;
+		cleanup_buf struct buf value = { 0 };
+		struct label l;
+
+		next = signer_of((i / ARRAY_SIZE(rows) + 1) % ARRAY_SIZE(kinds), NULL);
+		assert_ok(signature_sign(s, rows[i % ARRAY_SIZE(rows)].type, rows[i % ARRAY_SIZE(rows)].version, &d, &value));
+		assert_ok(label_decode(value.data, value.len, &l, NULL));
+		assert_true(signer_made(s, &l, &d));
+		assert_false(signer_made(s, &l, &other));
+		assert_false(signer_made(s, &l, &longer));
+		assert_false(signer_made(next, &l, &d));
+		signer_set_id(s, 1);
+		assert_false(signer_made(s, &l, &d)); /* nobody would find its key */
+	}
+}
+
 static void signers(void **state)
 {
 	cleanup_keyring struct keyring *others = golden_keyring(true, true);
@@ -348,6 +404,8 @@ int main(void)
 		cmocka_unit_test(algorithms_are_not_mixed),
 		cmocka_unit_test(unsupported),
 		cmocka_unit_test(ids_that_collide),
+		cmocka_unit_test(denied_keys),
+		cmocka_unit_test(made_by_the_signer),
 		cmocka_unit_test(signers),
 	};
 	int r;
