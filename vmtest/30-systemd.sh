@@ -55,6 +55,13 @@ if [ "$BOOT" = A ]; then
 	journalctl -q -b -u imad | grep 'critical data' >/tmp/unread || :
 	check "all of it could be read" same /tmp/unread /dev/null
 
+	# Within its sandbox as well.
+	check "reload" systemctl reload imad
+	echo key:12 >/etc/imad/deny
+	check "a reload of a broken list fails" exits 1 systemctl reload imad
+	rm /etc/imad/deny
+	check "and nothing else" serves
+
 	before=$(records)
 	old=$(pid)
 	check "restart" systemctl restart imad
