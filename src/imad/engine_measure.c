@@ -35,8 +35,8 @@ static void settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 {
 	struct engine_ops *ops = &e->ops;
 	struct imad_verdict unused;
+	bool has_gen, outdated;
 	struct imad_gen now;
-	bool has_gen;
 
 	/* An old verdict says nothing about this generation but what is still true: that nothing is done. */
 	if (v.gen != g->gen) {
@@ -46,14 +46,10 @@ static void settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 	}
 	v.epoch = ops->epoch(ops->arg);
 	v.flags &= ~IMAD_VERDICT_IGNORED;
-	/* Nor does an old keyring: the file must be looked at again, so it is not to be hidden. */
-	if ((v.done & IMAD_SLOT_APPRAISE) && !imad_is_trusted(v.found_epoch, e->trust_epoch)) {
-		ops->regard(ops->arg, fd);
-		(void)ops->publish(ops->arg, fd, &v);
-		return;
-	}
+	/* What was found with other keys must be found again. */
+	outdated = (v.done & IMAD_SLOT_APPRAISE) && !imad_is_trusted(v.found_epoch, e->trust_epoch);
 	/* On opens a surviving mark would hide the next reader for good: files with writers stay gated. */
-	if ((g->flags & IMAD_GEN_UNCACHED) || (survive && !e->config.hold_access)) {
+	if (outdated || (g->flags & IMAD_GEN_UNCACHED) || (survive && !e->config.hold_access)) {
 		ops->regard(ops->arg, fd); /* it may carry a mark of quieter times */
 		(void)ops->publish(ops->arg, fd, &v);
 		return;
