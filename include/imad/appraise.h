@@ -101,8 +101,10 @@ static inline __attribute__((__always_inline__)) __u32 imad_judge_label(__u32 op
  */
 static inline __attribute__((__always_inline__)) __u32 imad_judge(__u32 opts, __u32 algos, __u32 found)
 {
-	__u32 cause = found & IMAD_FOUND_DENIED ? IMAD_CAUSE_DENIED : imad_judge_label(opts, found);
+	__u32 cause = imad_judge_label(opts, found);
 
+	if (found & IMAD_FOUND_DENIED) /* whatever else vouches for it */
+		return IMAD_CAUSE_DENIED;
 	if (cause == IMAD_CAUSE_PASS && algos && !(algos >> IMAD_FOUND_ALGO(found) & 1))
 		return IMAD_CAUSE_DENIED_ALGORITHM;
 	return cause;

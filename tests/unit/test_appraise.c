@@ -74,6 +74,17 @@ static void nothing_passes_without_good(void **state)
 				assert_int_not_equal(imad_judge(opts, 0, IMAD_FOUND(kind, version, SHA256)), IMAD_CAUSE_PASS);
 }
 
+/* What is on the deny list passes by no label, whatever is asked. */
+static void nothing_denied_passes(void **state)
+{
+	(void)state;
+	for (uint32_t bits = 0; bits < 0x100; bits++)
+		for (uint32_t opts = 0; opts < 32; opts++)
+			for (uint32_t version = 0; version < 5; version++)
+				assert_int_equal(imad_judge(opts, 0, IMAD_FOUND(bits, version, SHA256) | IMAD_FOUND_DENIED),
+						 IMAD_CAUSE_DENIED);
+}
+
 /* What the hooks rely on: without verity, what passes with all options passes with any part of them. */
 static void strictest_first(void **state)
 {
@@ -91,7 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
-		cmocka_unit_test(nothing_passes_without_good),
+		cmocka_unit_test(nothing_passes_without_good), cmocka_unit_test(nothing_denied_passes),
 		cmocka_unit_test(strictest_first),
 	};
 
