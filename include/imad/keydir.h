@@ -17,6 +17,12 @@ struct keydir_places {
 /* A file of the folder that is not trusted, and why. */
 typedef void keydir_told(void *arg, const char *path, const char *why);
 
+/*
+ * Add the certificates of one folder to @k, in the order of their names; other files are @told. So is a folder
+ * that is not there. 0, or -ENOMEM or negative errno of reading it.
+ */
+int keydir_add_folder(struct keyring *k, const char *path, keydir_told *told, void *arg);
+
 /* What is wrong with CA or deny list: "FILE: ..." or "FILE:LINE: ...". */
 struct keydir_error {
 	char text[512];

@@ -96,23 +96,23 @@ static int is_visible(const struct dirent *e)
 	return e->d_name[0] != '.';
 }
 
-/* In the order of their names, so that the list is the same each time. */
-static int add_folder(struct folder *f)
+int keydir_add_folder(struct keyring *k, const char *path, keydir_told *told, void *arg)
 {
-	cleanup(dir_closep) DIR *dir = opendir(f->path);
+	struct folder f = { .keys = k, .path = path, .told = told, .arg = arg };
+	cleanup(dir_closep) DIR *dir = opendir(path);
 	struct dirent **names = NULL;
 	int n, r = 0;
 
 	if (!dir) {
-		f->told(f->arg, f->path, strerror(errno));
+		told(arg, path, strerror(errno));
 		return 0;
 	}
-	f->fd = dirfd(dir);
-	n = scandirat(f->fd, ".", &names, is_visible, alphasort);
+	f.fd = dirfd(dir);
+	n = scandirat(f.fd, ".", &names, is_visible, alphasort);
 	if (n < 0)
 		return -errno;
 	for (int i = 0; i < n; i++) {
-		r = r ? r : add_file(f, names[i]->d_name);
+		r = r ? r : add_file(&f, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
@@ -138,7 +138,6 @@ static int deny(struct trust *t, const char *path, struct keydir_error *e)
 
 int keydir_load(const struct keydir_places *places, keydir_told *told, void *arg, struct trust **ret, struct keydir_error *e)
 {
-	struct folder folder = { .path = places->dir, .told = told, .arg = arg };
 	cleanup(keyring_freep) struct keyring *k = NULL;
 	cleanup(trust_unrefp) struct trust *t = NULL;
 	int r = keyring_new(&k);
@@ -148,9 +147,8 @@ int keydir_load(const struct keydir_places *places, keydir_told *told, void *arg
 		if (r < 0)
 			return r;
 	}
-	folder.keys = k;
 	if (r == 0)
-		r = add_folder(&folder);
+		r = keydir_add_folder(k, places->dir, told, arg);
 	if (r == 0)
 		r = trust_new(take_ptr(k), &t);
 	if (r < 0)
