@@ -46,6 +46,7 @@ struct policy {
 	struct policy_label labels[POLICY_LABELS_MAX];
 	char lists[POLICY_LISTS_MAX]; /* keyrings= and label= as they were written, NUL-terminated each */
 	struct imad_rule rules[IMAD_RULES_MAX];
+	uint32_t lines[IMAD_RULES_MAX]; /* of the text that each rule came from */
 };
 
 /* What the parser must be told of the machine for which it reads. */

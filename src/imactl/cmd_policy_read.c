@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Built-in policies and policy files to one policy, with the line of each rule, which the policy room does
- * not keep. */
+/* Built-in policies and policy files to one policy, with the place of each rule. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,33 +39,6 @@ static const char *template_ok(const char *name, size_t len)
 
 static const struct policy_env env = { .template_ok = template_ok, .labels = true };
 
-/*
- * Note on which line the rules from @first on stand. Each line is parsed by itself,
- * for only the parser knows which of them are rules; that they are right is known.
- */
-static int find_lines(struct named_policy *p, unsigned int first, const char *name, const char *text,
-		      size_t n)
-{
-	cleanup_free struct policy *one = calloc(1, sizeof(*one));
-	struct parse_error e;
-	unsigned int number = 1;
-
-	if (!one)
-		return -ENOMEM;
-	for (const char *at = text, *end = text + n, *next; at < end && first < p->policy.n_rules;
-	     at = next) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-
-		next = newline ? newline + 1 : end;
-		if (policy_parse(one, at, (size_t)(next - at), &env, &e) == 0 && one->n_rules > 0) {
-			p->places[first++] = (struct policy_place){ name, number };
-			memset(one, 0, sizeof(*one));
-		}
-		number++;
-	}
-	return 0;
-}
-
 /* "FILE:LINE: why: 'token'", which editors find their way by. */
 static void tell_error(const char *name, const struct parse_error *e)
 {
@@ -88,8 +60,9 @@ static int add_text(struct named_policy *p, const char *name, const char *text, 
 		return IMACTL_FAILED;
 	}
 	p->last = name;
-	return find_lines(p, first, name, text, n) < 0 ? complain(IMACTL_UNCHECKED, "%s", strerror(ENOMEM))
-						       : IMACTL_OK;
+	for (unsigned int i = first; i < p->policy.n_rules; i++)
+		p->places[i] = (struct policy_place){ name, p->policy.lines[i] };
+	return IMACTL_OK;
 }
 
 /* The whole of a regular file within the bounds of a policy. */

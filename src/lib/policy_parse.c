@@ -169,6 +169,7 @@ static struct counts count(const struct policy *p)
 /* As it was when its counts were @n. */
 static void truncate_policy(struct policy *p, struct counts n)
 {
+	memset(&p->lines[n.rules], 0, (p->n_rules - n.rules) * sizeof(p->lines[0]));
 	TRUNCATE(p, rules, n.rules);
 	TRUNCATE(p, slots, n.slots);
 	TRUNCATE(p, names, n.names);
@@ -217,7 +218,11 @@ int policy_parse(struct policy *p, const char *text, size_t n, const struct poli
 		const char *end = memchr(rest.p, '\n', rest.n);
 		struct slice line = { rest.p, end ? (size_t)(end - rest.p) : rest.n };
 
+		unsigned int first = p->n_rules;
+
 		r = parse_line(p, line, env, reterr);
+		if (r == 0 && p->n_rules > first)
+			p->lines[first] = number;
 		if (r < 0) {
 			truncate_policy(p, before);
 			reterr->line = number;

@@ -280,6 +280,24 @@ static void test_truncated(void **state)
 	assert_int_equal(lines, 20);
 }
 
+/* Of its own text; what is refused leaves none. */
+static void test_lines(void **state)
+{
+	static struct policy p;
+	struct parse_error e = { 0 };
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	must_parse(&p, "# one\n\nmeasure func=BPRM_CHECK\n  \naudit\n");
+	must_parse(&p, "appraise");
+	assert_int_equal(p.n_rules, 3);
+	assert_int_equal(p.lines[0], 3);
+	assert_int_equal(p.lines[1], 5);
+	assert_int_equal(p.lines[2], 1);
+	assert_int_equal(parse(&p, "audit\nbad", &e), -EBADMSG);
+	assert_int_equal(p.lines[3], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_no_templates),
 		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
