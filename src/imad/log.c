@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <imad/journal.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
 #define LOG_RING 128 /* lines that may wait */
 
 struct line {
+	struct buf record; /* for the journal; empty: the text goes to stderr. The line's that is in the ring, or taken off it */
 	size_t len;
 	char text[LOG_LINE_MAX];
 };
@@ -25,6 +27,7 @@ static struct {
 	pthread_cond_t work;
 	pthread_t thread;
 	bool running, stop;
+	const char *journal; /* NULL: none */
 	int level;
 	unsigned int head, n; /* oldest line, lines waiting */
 	uint64_t dropped;
@@ -52,6 +55,21 @@ static void line_write(const struct line *l)
 	}
 }
 
+/* To the journal, or to stderr if nobody listens there. A journal without room costs the line. */
+static void line_deliver(struct line *l)
+{
+	int r = l->record.len ? journal_send(the_log.journal, &l->record) : -ENOENT;
+
+	buf_done(&l->record);
+	if (r == -EAGAIN || r == -ENOBUFS) {
+		pthread_mutex_lock(&the_log.lock);
+		the_log.dropped++;
+		pthread_mutex_unlock(&the_log.lock);
+	} else if (r < 0) {
+		line_write(l);
+	}
+}
+
 /* C0, DEL, and C1 in its UTF-8 form: what a terminal or a reader of lines would obey. */
 static bool is_control(unsigned char c, unsigned char before)
 {
@@ -66,6 +84,7 @@ static void line_make(struct line *l, int level, const char *text)
 	const size_t room = sizeof(l->text) - sizeof(cut); /* keeps place for "..." and the newline */
 	unsigned char before = 0, c;
 
+	l->record = (struct buf){ 0 };
 	l->len = 0;
 	if (!isatty(STDERR_FILENO))
 		l->len = (size_t)snprintf(l->text, sizeof(l->text), "<%d>", level & LOG_PRIMASK);
@@ -99,8 +118,10 @@ static bool line_next(struct line *ret)
 		pthread_cond_wait(&the_log.work, &the_log.lock);
 	got = the_log.n > 0;
 	if (got) {
-		const struct line *l = &the_log.ring[the_log.head];
+		struct line *l = &the_log.ring[the_log.head];
 
+		ret->record = l->record;
+		l->record = (struct buf){ 0 };
 		ret->len = l->len;
 		memcpy(ret->text, l->text, l->len);
 		the_log.head = (the_log.head + 1) % LOG_RING;
@@ -118,7 +139,7 @@ static void *log_thread(void *arg)
 
 	(void)arg;
 	while (line_next(&l)) {
-		line_write(&l);
+		line_deliver(&l);
 		dropped = log_dropped();
 		if (dropped == the_log.told)
 			continue;
@@ -131,7 +152,8 @@ static void *log_thread(void *arg)
 	return NULL;
 }
 
-static void line_put(const struct line *l)
+/* Takes @l->record over. */
+static void line_put(struct line *l)
 {
 	bool direct;
 
@@ -142,6 +164,8 @@ static void line_put(const struct line *l)
 	} else if (!direct) {
 		struct line *to = &the_log.ring[(the_log.head + the_log.n) % LOG_RING];
 
+		to->record = l->record;
+		l->record = (struct buf){ 0 };
 		to->len = l->len;
 		memcpy(to->text, l->text, l->len);
 		the_log.n++;
@@ -150,6 +174,12 @@ static void line_put(const struct line *l)
 	pthread_mutex_unlock(&the_log.lock);
 	if (direct)
 		line_write(l);
+	buf_done(&l->record);
+}
+
+void log_to_journal(const char *path)
+{
+	__atomic_store_n(&the_log.journal, path, __ATOMIC_RELEASE);
 }
 
 void log_set_level(int level)
@@ -212,6 +242,31 @@ void log_msg(int level, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	line_make(&l, level, text);
+	line_put(&l);
+}
+
+void log_record(int level, const struct buf *fields, const char *fmt, ...)
+{
+	char text[LOG_LINE_MAX];
+	struct line l;
+	size_t prefix;
+	va_list ap;
+
+	if (!wanted(level))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	line_make(&l, level, text);
+	if (__atomic_load_n(&the_log.journal, __ATOMIC_ACQUIRE)) {
+		prefix = l.text[0] == '<' ? 3 : 0;
+		journal_add(&l.record, "MESSAGE", l.text + prefix, l.len - prefix - 1);
+		journal_addf(&l.record, "PRIORITY", "%d", level & LOG_PRIMASK);
+		journal_addf(&l.record, "SYSLOG_IDENTIFIER", "imad");
+		buf_add(&l.record, fields->data, fields->len);
+		if (buf_error(&l.record) < 0)
+			buf_done(&l.record);
+	}
 	line_put(&l);
 }
 
