@@ -52,6 +52,7 @@ pkgs_test_signature_evmctl := libcrypto
 pkgs_test_signature_rate := libcrypto
 pkgs_test_store     := libcrypto
 pkgs_test_server    := libsystemd
+pkgs_test_server_fd := libsystemd
 pkgs_fuzz           := libcrypto inih
 libs = $(if $(pkgs_$1),$(shell $(PKG_CONFIG) --libs $(pkgs_$1)))
 

@@ -5,7 +5,7 @@
  *   u32 magic "IMAD"  u16 version  u16 type  s32 status  u32 length  payload
  * A request has an even type, its answer type + 1; @status of an answer is 0 or a
  * negative errno, then the payload is a one-line text. Other payloads are JSON
- * objects, or empty.
+ * objects, or empty. With some requests comes one descriptor (SCM_RIGHTS).
  */
 #ifndef IMAD_CTL_H
 #define IMAD_CTL_H
@@ -25,6 +25,8 @@
 	X(8, POLICY_LOAD, "{policy, append, confirm}: replace the rules") \
 	X(10, POLICY_CONFIRM, "keep what was loaded")      \
 	X(12, POLICY_LOCK, "from now on rules can only be added") \
+	X(14, EXPLAIN, "{event}, or of the file whose descriptor comes with it: why a use failed, as JSON") \
+	X(16, LABEL, "{label} or {hash, force}: set the label of the file whose descriptor comes with it") \
 	X(20, KEYS_RELOAD, "read keys and deny list again")
 
 #define CTL_ENUM(number, name, text) CTL_##name = (number),

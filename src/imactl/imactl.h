@@ -32,6 +32,7 @@ int cmd_verify(const struct imactl *ctl, int argc, char **argv);
 int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
 int cmd_label(const struct imactl *ctl, int argc, char **argv);
+int cmd_explain(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy(const struct imactl *ctl, int argc, char **argv);
 int cmd_sign(const struct imactl *ctl, int argc, char **argv);
 int cmd_check(const struct imactl *ctl, int argc, char **argv);
@@ -120,6 +121,13 @@ void file_closep(FILE **f);
  */
 int client_call(const struct imactl *ctl, unsigned int type, const char *payload, unsigned int timeout_s,
 		struct buf *answer, struct why *why);
+/* The same with the descriptor @with, -1: none. */
+int client_call_with(const struct imactl *ctl, unsigned int type, const char *payload, int with, unsigned int timeout_s,
+		     struct buf *answer, struct why *why);
+
+/* In two steps: one connection, many requests, of which each has @timeout_s. */
+int client_open(const struct imactl *ctl, unsigned int timeout_s, int *ret, struct why *why);
+int client_ask(int fd, unsigned int type, const char *payload, int with, struct buf *answer, struct why *why);
 
 /* --- pcrs.c: where the PCR values to compare with come from */
 

@@ -48,6 +48,8 @@ struct server {
 static void call_free(struct server_call *call)
 {
 	buf_done(&call->answer);
+	if (call->fd >= 0)
+		close(call->fd);
 	free(call);
 }
 
@@ -125,8 +127,29 @@ static const struct server_handler *find_handler(const struct server *s, unsigne
 	return NULL;
 }
 
-/* Hand the request to its handler; the answer comes back through the queue. 0 or negative errno: refused. */
-static int dispatch(struct server_client *c, const struct ctl_message *m)
+/* One packet, and the descriptor that may be with it (more than one is dropped by the kernel). Bytes or negative errno. */
+static ssize_t receive(int fd, uint8_t *packet, size_t size, int *ret_fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = packet, .iov_len = size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = CMSG_LEN(sizeof(int)) }; /* with the padding it would be room for two */
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *with = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+
+	if (with && with->cmsg_level == SOL_SOCKET && with->cmsg_type == SCM_RIGHTS && with->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(with), sizeof(*ret_fd));
+	return n < 0 ? -errno : n;
+}
+
+/*
+ * Hand the request to its handler, with *@with if it is a descriptor; the answer comes
+ * back through the queue. 0 or negative errno: refused.
+ */
+static int dispatch(struct server_client *c, const struct ctl_message *m, int *with)
 {
 	struct server *s = c->server;
 	const struct server_handler *h = find_handler(s, m->type);
@@ -139,7 +162,7 @@ static int dispatch(struct server_client *c, const struct ctl_message *m)
 	call = calloc(1, sizeof(*call));
 	if (!call)
 		return -ENOMEM;
-	*call = (struct server_call){ .request = *m, .server = s, .client = c };
+	*call = (struct server_call){ .request = *m, .server = s, .client = c, .fd = take_fd(with) };
 	s->n_calls++;
 	c->call = call;
 	/* Only a hang-up is of interest until the answer is out. Should this fail, the next packet is its
@@ -155,6 +178,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 	struct server_client *c = userdata;
 	uint8_t packet[CTL_REQUEST_MAX];
 	struct ctl_message m = { .type = UNKNOWN_REQUEST };
+	cleanup_close int with = -1;
 	ssize_t n;
 	int r;
 
@@ -164,8 +188,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 		client_close(c);
 		return 0;
 	}
-	n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	n = receive(fd, packet, sizeof(packet), &with);
+	if (n == -EAGAIN || n == -EINTR)
 		return 0;
 	if (n <= 0) {
 		client_close(c);
@@ -174,7 +198,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 	/* MSG_TRUNC gives the real length: beyond the limit, ctl_decode() reads nothing. */
 	r = ctl_decode(packet, (size_t)n, sizeof(packet), &m);
 	if (r == 0)
-		r = dispatch(c, &m);
+		r = dispatch(c, &m, &with);
 	if (r < 0)
 		client_refuse(c, m.type, r);
 	return 0;
