@@ -36,6 +36,7 @@ static __always_inline void emit_caused(__u32 func, __u32 slots, const char *nam
 	e->func = func;
 	e->slots = slots;
 	e->cause = cause;
+	e->denied = cause != IMAD_CAUSE_PASS && control.appraise == IMAD_APPRAISE_ENFORCE;
 	e->tgid = bpf_get_current_pid_tgid() >> 32;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	e->len = len;

@@ -45,38 +45,53 @@ static __always_inline void fill_path(struct imad_event *e, struct file *file, b
 		bpf_probe_read_kernel_str(e->path, IMAD_NAME_MAX, dentry->d_name.name);
 }
 
-/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. */
-static __always_inline void emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
-				      __u32 slots, __s32 algo, const __u8 *digest, bool path)
+/* Room for an event about @inode, with what is this thread's; the rest is zero but for the name. NULL: there is none. */
+static __always_inline struct imad_event *begin_event(__u32 type, __u32 func, struct inode *inode)
 {
 	struct imad_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	__u64 id = bpf_get_current_pid_tgid();
 
 	if (!e) {
 		count(lost);
-		return;
+		return NULL;
 	}
+	__builtin_memset(e, 0, __builtin_offsetof(struct imad_event, path));
 	e->type = type;
 	e->func = func;
-	e->gen = gen;
 	e->ino = inode->i_ino;
 	e->dev = inode->i_sb->s_dev;
-	e->slots = slots;
 	e->tgid = id >> 32;
 	e->tid = (__u32)id;
 	e->uid = (__u32)bpf_get_current_uid_gid();
+	e->digest_algo = -1;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	return e;
+}
+
+static __always_inline void end_event(struct imad_event *e)
+{
+	count(events);
+	bpf_ringbuf_submit(e, 0);
+}
+
+/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. */
+static __always_inline void emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+				      __u32 slots, __s32 algo, const __u8 *digest, bool path)
+{
+	struct imad_event *e = begin_event(type, func, inode);
+
+	if (!e)
+		return;
+	e->gen = gen;
+	e->slots = slots;
 	e->flags = write_flags(file, inode) | name_flags(file);
 	if (type == IMAD_EVENT_ASKED && writers_of(inode) <= 1)
 		e->flags &= ~(IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION);
 	e->digest_algo = algo;
 	if (digest && algo >= 0)
 		__builtin_memcpy(e->digest, digest, sizeof(e->digest));
-	else
-		__builtin_memset(e->digest, 0, sizeof(e->digest));
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	fill_path(e, file, path);
-	count(events);
-	bpf_ringbuf_submit(e, 0);
+	end_event(e);
 }
 
 static __always_inline void emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,

@@ -7,6 +7,7 @@ struct walk {
 	struct imad_facts facts;
 	struct imad_decision decision;
 	__u32 base;
+	__u32 rule; /* that decided about appraisal: 1 + index in the map, 0: none */
 	bool silent; /* only asking: the rules do not count it as a hit */
 };
 
@@ -59,6 +60,8 @@ static long walk_rule(__u32 i, struct walk **at)
 	long end = !r || imad_decide(&w->decision, r, &w->facts);
 	__u64 *n;
 
+	if ((open & ~w->decision.open) & IMAD_APPRAISE)
+		w->rule = key + 1;
 	if (w->decision.open == open || w->silent)
 		return end;
 	n = bpf_map_lookup_elem(&hits, &key);
@@ -79,6 +82,7 @@ __noinline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 	if (!w)
 		return 0;
 	w->decision = (struct imad_decision){ .open = control.classes };
+	w->rule = 0;
 	if (!(control.funcs & (1u << func)))
 		return 0;
 	w->facts.func = func;
@@ -87,6 +91,31 @@ __noinline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 	count(matches);
 	bpf_loop(active & 0xffff, walk_rule, &w, 0); /* of all memory only the stack can be handed on */
 	return imad_wanted(&w->decision, done);
+}
+
+static long walk_file_rule(__u32 i, struct walk **at)
+{
+	struct walk *w = *at;
+	__u32 key = w->base + i;
+	struct imad_rule *r = bpf_map_lookup_elem(&rules, &key);
+	int says = r ? imad_appraises_file(r, &w->facts) : -1;
+
+	if (says > 0)
+		w->rule = key + 1;
+	return says != 0;
+}
+
+/* Whether some use of the file that w->facts are about is appraised: then w->rule says so. A global function, as match(). */
+__noinline __u32 is_appraised(struct walk *w)
+{
+	__u32 active = control.rules;
+
+	if (!w)
+		return 0;
+	w->rule = 0;
+	w->base = (active >> 16) * IMAD_RULES_MAX;
+	bpf_loop(active & 0xffff, walk_file_rule, &w, 0);
+	return w->rule;
 }
 
 #endif

@@ -47,7 +47,7 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 	if (!g)
 		return;
 	keep_found(inode, g);
-	invalidate(g);
+	invalidate(g, IMAD_CHANGE_OPENED);
 	if (writers_of(inode) == 1)
 		__sync_fetch_and_and(&g->flags, ~IMAD_GEN_REPORTED);
 	if (g->flags & IMAD_GEN_UPDATE)
@@ -182,6 +182,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	if (w.decision.action & IMAD_APPRAISE) {
 		o.opts = w.decision.opts;
 		o.algos = w.decision.algos;
+		o.rule = w.rule;
 		o.mask = mask;
 		r = appraise_open(file, inode, g, v, &o, &late);
 		if (o.found & IMAD_FOUND_KNOWN)
@@ -404,7 +405,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	/* The mapping keeps the real file open, not the overlay's: stores through it are seen nowhere. */
 	if (g && (prot & PROT_WRITE) && (flags & MAP_SHARED) && inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC) {
 		__sync_fetch_and_or(&g->flags, IMAD_GEN_UNCACHED);
-		invalidate(g);
+		invalidate(g, IMAD_CHANGE_MAPPED);
 	}
 	v = verdict_find(inode);
 	done = done_slots(g, v, writers_of(inode));
@@ -444,7 +445,7 @@ static __always_inline void size_changes(struct dentry *dentry, struct iattr *at
 		g->kept = 0; /* truncate(2), and nobody writes: as in the kernel no new label follows */
 		g->written = 0;
 	}
-	invalidate(g);
+	invalidate(g, IMAD_CHANGE_TRUNCATED);
 }
 
 /* inode_setattr(dentry, attr) up to 6.8. */

@@ -101,6 +101,7 @@ struct super_block {
 	unsigned long s_magic;
 	struct file_system_type *s_type;
 	const char *s_subtype; /* of FUSE: "sshfs"; NULL for most */
+	char s_id[32];
 	uuid_t s_uuid;
 };
 

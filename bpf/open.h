@@ -82,6 +82,7 @@ static __always_inline __u32 note_created(struct inode *inode)
 		return found;
 	g->kept = found;
 	note_written(g);
+	note_change(g, IMAD_CHANGE_CREATED);
 	return found;
 }
 
@@ -100,14 +101,24 @@ static __always_inline __u32 cause_of_open(struct inode *inode, const struct ima
 /* 0 or -EACCES. */
 static __always_inline int judge_open(struct file *file, struct inode *inode, const struct imad_open *o, bool path)
 {
-	__u32 cause = cause_of_open(inode, o);
+	struct failing f = { .func = IMAD_FILE_CHECK, .cause = cause_of_open(inode, o), .rule = o->rule, .found = o->found };
 	struct imad_gen *g = gen_find(inode);
 
-	if (cause != IMAD_CAUSE_PASS)
-		return fail(file, inode, g ? g->gen : 0, IMAD_FILE_CHECK, cause, -EACCES, path);
+	f.gen = g ? g->gen : 0;
+	if (f.cause != IMAD_CAUSE_PASS)
+		return fail(file, inode, f, -EACCES, path);
 	if (g && (o->mask & IMAD_MAY_WRITE))
 		note_written(g);
 	return 0;
+}
+
+/* Of a file that is not known and could not be held, or whose content nobody can know. */
+static __always_inline int fail_open(struct file *file, struct inode *inode, const struct imad_open *o, __u32 cause, bool path)
+{
+	struct imad_gen *g = gen_find(inode);
+
+	return fail(file, inode, (struct failing){ .gen = g ? g->gen : 0, .func = IMAD_FILE_CHECK, .cause = cause, .rule = o->rule },
+		    -EACCES, path);
 }
 
 /* This thread opens another file: what it is held in from now on is not that open. */
@@ -150,18 +161,18 @@ static __always_inline int appraise_open(struct file *file, struct inode *inode,
 		return 0;
 	}
 	if (is_unverifiable(inode))
-		return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_UNVERIFIABLE, -EACCES, true);
+		return fail_open(file, inode, o, IMAD_CAUSE_UNVERIFIABLE, true);
 	if (o->found & IMAD_FOUND_KNOWN) {
 		end_round();
 		return judge_open(file, inode, o, true);
 	}
 	/* Where there is a hook behind it, only what came by a path gets there: no pidfd, nothing that the kernel opens. */
 	if (control.post_open || gate_will_hold(file, inode, v))
-		return note_open(file, o) ? 0 : fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, true);
+		return note_open(file, o) ? 0 : fail_open(file, inode, o, IMAD_CAUSE_NOT_APPRAISED, true);
 	*late = !goes_round(inode);
 	if (restart(inode, false) < 0)
 		return -ERESTARTNOINTR;
-	return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, true);
+	return fail_open(file, inode, o, IMAD_CAUSE_NOT_APPRAISED, true);
 }
 
 /* Nobody holds this writer: it goes round until something is known. -ERESTARTNOINTR or 0. */
@@ -208,6 +219,7 @@ static __noinline int writer_comes(struct file *file, __u32 mask)
 		return ask_for_writer(file, inode);
 	o.opts = w.decision.opts;
 	o.algos = w.decision.algos;
+	o.rule = w.rule;
 	end_round();
 	r = judge_open(file, inode, &o, true);
 	if (r < 0 && slots)
@@ -244,7 +256,7 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 		want_late(file, inode, v, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE);
 	if (restart(inode, false) < 0)
 		return -ERESTARTNOINTR;
-	return fail(file, inode, 0, IMAD_FILE_CHECK, IMAD_CAUSE_NOT_APPRAISED, -EACCES, path);
+	return fail_open(file, inode, &o, IMAD_CAUSE_NOT_APPRAISED, path);
 }
 
 /* Before 6.9 nothing is asked between the gate and the first use. */
@@ -262,7 +274,7 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	struct imad_open o = { .mask = IMAD_MAY_WRITE };
 	struct walk w = { .silent = true };
 	struct imad_gen *g;
-	__u32 cause;
+	struct failing f = { .func = IMAD_FILE_CHECK };
 
 	if (!control.active || !inode || !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode))
 		return 0;
@@ -276,13 +288,15 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 		return 0;
 	o.opts = w.decision.opts;
 	o.algos = w.decision.algos;
-	cause = cause_of_open(inode, &o);
-	if (cause == IMAD_CAUSE_PASS) {
+	f.cause = cause_of_open(inode, &o);
+	if (f.cause == IMAD_CAUSE_PASS) {
 		note_written(g); /* by whom has it open; not by truncate(2), see size_changes() */
 		return 0;
 	}
-	emit_refused(IMAD_FILE_CHECK, (const char *)path->dentry->d_name.name, cause);
-	return control.appraise == IMAD_APPRAISE_ENFORCE ? -EACCES : 0;
+	f.gen = g->gen;
+	f.rule = w.rule;
+	f.found = o.found;
+	return fail_at(path->dentry, inode, f, -EACCES);
 }
 
 SEC("?lsm/file_free_security")

@@ -158,11 +158,27 @@ static __always_inline __u64 settled_key(__u32 epoch, __u64 gen)
 }
 
 /* The content may change from now on: every verdict about the old generation is void. */
-static __always_inline void invalidate(struct imad_gen *g)
+static __always_inline void move_generation(struct imad_gen *g)
 {
 	__sync_fetch_and_add(&g->gen, 1);
 	g->quiet = 0;
 	count(invalidations);
+}
+
+static __always_inline void note_change(struct imad_gen *g, enum imad_change_how how)
+{
+	g->changed.ns = bpf_ktime_get_boot_ns();
+	g->changed.tgid = bpf_get_current_pid_tgid() >> 32;
+	g->changed.uid = (__u32)bpf_get_current_uid_gid();
+	g->changed.how = how;
+	bpf_get_current_comm(g->changed.comm, sizeof(g->changed.comm));
+}
+
+/* The same, by this thread. */
+static __always_inline void invalidate(struct imad_gen *g, enum imad_change_how how)
+{
+	move_generation(g);
+	note_change(g, how);
 }
 
 /*
@@ -175,7 +191,7 @@ static __always_inline __u64 gen_for_want(struct imad_gen *g, const struct imad_
 
 	if (!v || v->gen != gen || !(v->flags & IMAD_VERDICT_PROVISIONAL) || writers_of(inode) > 0)
 		return gen;
-	invalidate(g);
+	move_generation(g);
 	return *(volatile __u64 *)&g->gen;
 }
 

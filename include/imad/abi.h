@@ -141,6 +141,26 @@ struct imad_rule {
 	char fs_subtype[IMAD_FSNAME_MAX];
 };
 
+/* What changed an inode last, as far as imad knew it then: for people, nothing is decided by it. */
+#define IMAD_CHANGES(X)                                        \
+	X(NONE, "not changed")                                 \
+	X(OPENED, "opened for write")                          \
+	X(CREATED, "created")                                  \
+	X(TRUNCATED, "truncated")                              \
+	X(LABELLED, "label changed")                           \
+	X(MAPPED, "mapped shared and writable over an overlay")
+
+#define IMAD_CHANGE_ENUM(name, text) IMAD_CHANGE_##name,
+enum imad_change_how { IMAD_CHANGES(IMAD_CHANGE_ENUM) };
+
+struct imad_change {
+	__u64 ns; /* CLOCK_BOOTTIME */
+	__u32 tgid, uid;
+	__u32 how; /* enum imad_change_how */
+	__u32 pad;
+	char comm[16];
+};
+
 /*
  * What the BPF side knows of an inode (map "generations"; only BPF writes).
  * @gen moves when the content may have changed: open for write, truncate.
@@ -162,6 +182,7 @@ struct imad_gen {
 	__u64 written; /* generation of the newest write that appraisal allowed: after it the label is made anew. 0: none */
 	__u32 kept;    /* what was found before somebody could write: counts for opens until nobody can. IMAD_FOUND_KNOWN */
 	__u32 kept_epoch; /* ... as imad_verdict.found_epoch */
+	struct imad_change changed; /* the newest; of two at once it may be of both */
 };
 #define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
 #define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
@@ -232,6 +253,7 @@ struct imad_open {
 	__u32 opts, algos; /* of the rules that matched */
 	__u32 mask;
 	__u32 found; /* IMAD_FOUND() with IMAD_FOUND_KNOWN; 0: not said yet */
+	__u32 rule;  /* as in struct imad_event */
 };
 
 /* The settings that BPF reads at each use (memory shared with the daemon, which alone writes). */
@@ -254,6 +276,9 @@ struct imad_control {
 	__s32 hash;	 /* enum hash_algo in which the list wants digests */
 	__u32 appraise;	 /* enum imad_appraise */
 	__u32 setxattr_algos; /* hash algorithms that labels may have: a bit each; 0: any */
+	__u32 setxattr_rule;  /* ... by this rule, numbered as in struct imad_event */
+	__u32 protect_labels; /* while enforcing: only the daemon changes labels of appraised files */
+	__u32 label_tid;      /* the daemon's thread that sets the labels that others ask for: those count as changed */
 	__u32 strict;	 /* what passes with the next two passes with every appraise rule */
 	__u32 strict_opts, strict_algos;
 	__u32 opens_appraised; /* some rule appraises opens */
@@ -280,6 +305,7 @@ enum imad_event_type {
 
 #define IMAD_EVENT_PATH_MAX 4096
 #define IMAD_EVENT_DIGEST_MAX 64
+#define IMAD_FS_ID_MAX 32 /* super_block.s_id */
 
 struct imad_event {
 	__u32 type;
@@ -294,7 +320,12 @@ struct imad_event {
 	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE */
 	__u32 path_len;	    /* with NUL; 0: @path has the last component only */
 	__u32 deleted;	    /* 1: unlinked, and @path says so at its end */
-	__u32 pad;
+	/* Of IMAD_EVENT_FAILED, else 0: */
+	__u32 denied;	    /* 1: it was, by the mode of that moment */
+	__u32 rule;	    /* 1 + index in the map "rules" of the appraise rule that matched; 0: none is known */
+	__u32 found;	    /* what was known of the label: IMAD_FOUND() with IMAD_FOUND_KNOWN, or 0 */
+	struct imad_change changed;
+	char fs_id[IMAD_FS_ID_MAX]; /* the kernel's name of the filesystem: "vda1" */
 	char comm[16];
 	__u8 digest[IMAD_EVENT_DIGEST_MAX];
 	char path[IMAD_EVENT_PATH_MAX];
@@ -311,6 +342,7 @@ struct imad_data_event {
 	__u32 slots;
 	__u32 tgid, uid;
 	__u32 cause; /* enum imad_cause: it was refused */
+	__u32 denied; /* 1: by the mode of that moment */
 	__u32 len; /* of the data; above IMAD_DATA_MAX: it is not here. 0: nobody gave it to us */
 	char name[IMAD_DATA_NAME_MAX];
 	__u8 bytes[IMAD_DATA_MAX];

@@ -29,7 +29,8 @@
 	X(UNVERIFIABLE, "unverifiable-signature") /* a filesystem that may give other content each time */ \
 	X(FAILED, "failed")		  /* content or label could not be read */                \
 	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */   \
-	X(DENIED, "blacklisted-hash")	  /* its digest is on the deny list, whatever the label says */
+	X(DENIED, "blacklisted-hash")	  /* its digest is on the deny list, whatever the label says */ \
+	X(PROTECTED, "protected-label")	  /* appraise.protect_labels: only imad and imactl change it */
 
 #define IMAD_CAUSE_ENUM(name, text) IMAD_CAUSE_##name,
 enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };

@@ -40,9 +40,10 @@ struct audit_failure {
 	const char *op, *cause; /* static words of the kernel's: "appraise_data", "invalid-hash" */
 	const char *name;	/* path */
 	const char *comm;	/* NULL: as /proc says */
-	const char *dev;	/* name of the filesystem's device */
+	const char *dev;	/* the kernel's name of the filesystem: "vda1" */
 	uint64_t ino;
 	uint32_t pid, uid;
+	uint64_t event; /* its number, for imactl explain; 0: it has none */
 };
 
 /* Append the body of an INTEGRITY_DATA record. Errors stay in @out. */
@@ -52,8 +53,11 @@ void audit_failure_body(const struct audit_subject *s, const struct audit_failur
 int audit_start(void);
 void audit_stop(void);
 
-/* Send @op ("integrity_rule") and @body and log them. Never waits: what finds no room is dropped and counted. */
-void audit_send(const char *op, const struct buf *body);
+/*
+ * Send @op ("integrity_rule") and @body and log them at @level, with @fields for the journal (log_record();
+ * NULL: none). Never waits: what finds no room is dropped and counted.
+ */
+void audit_send(int level, const char *op, const struct buf *body, const struct buf *fields);
 uint64_t audit_dropped(void);
 
 #endif

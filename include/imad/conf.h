@@ -40,6 +40,8 @@ struct conf {
 	enum conf_appraise appraise;	   /* default off */
 	bool appraise_force;		   /* appraise.force; enforce even what locks the host out; default no */
 	char appraise_critical[CONF_VALUE_MAX + 1]; /* appraise.critical: files, blank between */
+	unsigned int appraise_grace_s;	   /* appraise.grace: enforce once nothing failed for so long; 0: at once */
+	bool protect_labels;		   /* appraise.protect_labels; default no */
 	enum conf_hold gate_hold;	   /* gate.hold */
 	unsigned int gate_deadline_ms;	   /* gate.deadline; "5s", "500ms"; default 5000; 100..60000 */
 	enum conf_on_timeout gate_on_timeout; /* gate.on_timeout */

@@ -28,6 +28,13 @@ void hooks_freep(struct hooks **h);
 /* What becomes of a use whose appraisal fails; before the first policy. Off: appraise rules mean nothing. */
 void hooks_set_appraise(struct hooks *h, enum imad_appraise mode);
 
+/* From the next policy on: while enforcing nobody but this process changes labels of appraised files. 0 or -EOPNOTSUPP. */
+int hooks_protect_labels(struct hooks *h);
+/* The thread that sets labels for others: to BPF they are changed by whoever asked. 0: none does. */
+void hooks_label_thread(struct hooks *h, uint32_t tid);
+/* Where the next policy's rules will be: rule i is number half * IMAD_RULES_MAX + i + 1 in struct imad_event. */
+unsigned int hooks_idle_half(const struct hooks *h);
+
 /* Install @p's rules in the idle half of the table and switch to it; voids every verdict. 0 or -errno. */
 int hooks_set_policy(struct hooks *h, const struct policy *p);
 /* How often each of the first @n rules of the policy installed last decided a use that was not known yet. */

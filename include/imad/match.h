@@ -170,6 +170,32 @@ static __always_inline int imad_decide(struct imad_decision *d, const struct ima
 	return !d->open;
 }
 
+/* Funcs of what people do with files; what the kernel reads for itself could be any file. */
+#define IMAD_FUNCS_OF_FILES                                                                                \
+	((1u << IMAD_FILE_CHECK) | (1u << IMAD_MMAP_CHECK) | (1u << IMAD_MMAP_CHECK_REQPROT) |             \
+	 (1u << IMAD_BPRM_CHECK) | (1u << IMAD_CREDS_CHECK))
+
+/*
+ * Whether the rule, once it is reached, says that a file is appraised whoever uses it and
+ * how: 1 it may be, -1 it never is, 0 a later rule says. Of @f only what is about the file counts.
+ */
+static __always_inline int imad_appraises_file(const struct imad_rule *r, const struct imad_facts *f)
+{
+	__u32 conds = r->conds;
+
+	if (!(r->action & (IMAD_APPRAISE | IMAD_DONT_APPRAISE)))
+		return 0;
+	if ((conds & IMAD_COND_FUNC) && !((1u << r->func) & IMAD_FUNCS_OF_FILES))
+		return 0;
+	if ((conds & IMAD_CONDS_FS) && !imad_match_fs(r, conds, f))
+		return 0;
+	if ((conds & IMAD_CONDS_OWNER) && !imad_match_owner(r, conds, f))
+		return 0;
+	if (r->action & IMAD_APPRAISE)
+		return 1;
+	return conds & ~(IMAD_CONDS_FS | IMAD_CONDS_OWNER) ? 0 : -1;
+}
+
 /*
  * What the decision asks for of an inode of which @done is done: IMA measures it once
  * for each PCR whatever the template, audits it once, and once told keeps its label right.

@@ -16,6 +16,7 @@
 #include <imad/util.h>
 
 #include "imactl.h"
+#include "setlabel.h"
 #include "tree.h"
 
 #define CHUNK (256u << 10) /* fits the second-level cache */
@@ -23,6 +24,7 @@
 #define TRIES 3		   /* of a file that changes while it is read */
 
 struct job {
+	const struct imactl *ctl;
 	const struct algo *algo;
 	bool dry_run, only_missing, force, json, progress;
 	unsigned int threads;
@@ -100,10 +102,43 @@ static int label_once(struct job *j, struct own *own, int fd, const struct stat 
 	n = label_encode_digest(&d, label);
 	if (had == (ssize_t)n && !memcmp(own->old, label, n))
 		return tree_unchanged(fd, before) ? 0 : -EBUSY;
-	if (!j->dry_run && fsetxattr(fd, "security.ima", label, n, 0) < 0)
-		return -errno;
+	r = j->dry_run ? 0 : set_label(j->ctl, fd, label, n);
+	if (r < 0)
+		return r;
 	/* After it was set: a label of content that is not there any more must not stay unnoticed. */
 	return tree_unchanged(fd, before) ? 1 : -EBUSY;
+}
+
+static void count(struct job *j, const char *path, int r)
+{
+	if (r == -EKEYREJECTED)
+		j->signatures++;
+	else if (r < 0)
+		failed(j, path, r);
+	else if (r > 0)
+		j->labelled++;
+	else
+		j->right++;
+}
+
+/* It may not be read, because it fails appraisal: the daemon that says so can label it. */
+static void label_denied(struct job *j, int fd, const char *path)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (j->only_missing && getxattr(link, "security.ima", NULL, 0) >= 0)
+		j->kept++;
+	else
+		count(j, path, j->dry_run ? -EACCES : set_label_unread(j->ctl, fd, j->algo->name, j->force));
+}
+
+static void label_unopened(void *arg, int fd, const char *path)
+{
+	struct job *j = arg;
+
+	j->looked_at++;
+	label_denied(j, fd, path);
 }
 
 static void label_file(void *arg, void *thread, int fd, const struct stat *first, const char *path)
@@ -131,12 +166,10 @@ static void label_file(void *arg, void *thread, int fd, const struct stat *first
 		if (r == -EBUSY && fstat(fd, &st) < 0)
 			r = -errno;
 	}
-	if (r < 0)
-		failed(j, path, r);
-	else if (r > 0)
-		j->labelled++;
+	if (r == -EACCES)
+		label_denied(j, fd, path);
 	else
-		j->right++;
+		count(j, path, r);
 }
 
 static void show_progress(void *arg)
@@ -216,14 +249,13 @@ int cmd_label(const struct imactl *ctl, int argc, char **argv)
 	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct job j = {
-		.algo = algo_by_id(ALGO_SHA256), .threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO),
+		.ctl = ctl, .algo = algo_by_id(ALGO_SHA256), .threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO),
 	};
 	struct tree_ops ops = {
-		.begin = new_own, .end = free_own, .file = label_file, .failed = failed, .tick = show_progress, .arg = &j,
+		.begin = new_own, .end = free_own, .file = label_file, .denied = label_unopened, .failed = failed, .tick = show_progress, .arg = &j,
 	};
 	int r, code = parse(&j, argc, argv);
 
-	(void)ctl;
 	if (code != IMACTL_OK)
 		return code;
 	sigaction(SIGINT, &stop, NULL); /* a second one ends at once */

@@ -43,6 +43,9 @@ static const struct {
 	{ "keys", cmd_keys,
 	  "[--json] [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] | reload\n"
 	  "      the keys that are trusted, from where the settings say; or have the daemon read them again" },
+	{ "explain", cmd_explain,
+	  "[--json] PATH | --last | --event N\n"
+	  "      why a use of a file failed, and what to do about it" },
 	{ "policy", cmd_policy,
 	  "SUBCOMMAND ...\n"
 	  "      check policies and ask them; imactl policy lists the subcommands" },

@@ -40,10 +40,10 @@ struct tree {
 };
 
 /* No link on the way: who owns a folder below must not lead us out of it. */
-static int open_file(const char *path)
+static int open_file(const char *path, int access)
 {
 	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_NOATIME,
+		.flags = (unsigned long long)access | O_CLOEXEC | O_NOFOLLOW,
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
@@ -57,10 +57,14 @@ static int open_file(const char *path)
 
 static void work_on(struct tree *t, void *own, const struct name *name)
 {
-	cleanup_close int fd = open_file(name->path);
+	cleanup_close int fd = open_file(name->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME), unread = -1;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd == -EACCES && t->ops->denied)
+		unread = open_file(name->path, O_PATH);
+	if (unread >= 0 && fstat(unread, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == name->dev)
+		t->ops->denied(t->ops->arg, unread, name->path);
+	else if (fd < 0 || fstat(fd, &st) < 0)
 		t->ops->failed(t->ops->arg, name->path, fd < 0 ? fd : -errno);
 	else if (S_ISREG(st.st_mode) && st.st_dev == name->dev)
 		t->ops->file(t->ops->arg, own, fd, &st, name->path);

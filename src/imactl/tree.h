@@ -13,6 +13,8 @@ struct tree_ops {
 	void (*end)(void *arg, void *own);
 	/* A regular file, open for reading, as it is now; @path is for messages. */
 	void (*file)(void *arg, void *own, int fd, const struct stat *st, const char *path);
+	/* A regular file that may not be opened; @fd is an O_PATH one. NULL: as what cannot be opened. */
+	void (*denied)(void *arg, int fd, const char *path);
 	/* What cannot be opened or read. @r: negative errno. */
 	void (*failed)(void *arg, const char *path, int r);
 	/* A few times a second, from the caller's thread. */

@@ -174,6 +174,8 @@ void audit_failure_body(const struct audit_subject *s, const struct audit_failur
 		buf_addf(out, " ino=%llu", (unsigned long long)f->ino);
 	}
 	buf_add_str(out, " res=0 errno=0");
+	if (f->event)
+		buf_addf(out, " event=%llu", (unsigned long long)f->event);
 }
 
 static struct record *take_record(void)
@@ -256,11 +258,14 @@ static bool put(struct record *r)
 	return room;
 }
 
-void audit_send(const char *op, const struct buf *body)
+void audit_send(int level, const char *op, const struct buf *body, const struct buf *fields)
 {
 	struct record *r = calloc(1, sizeof(*r) + TEXT_MAX + 1);
 
-	log_msg(LOG_NOTICE, "audit: %s %.*s", op, (int)body->len, (const char *)body->data);
+	if (fields)
+		log_record(level, fields, "audit: %s %.*s", op, (int)body->len, (const char *)body->data);
+	else
+		log_msg(level, "audit: %s %.*s", op, (int)body->len, (const char *)body->data);
 	if (r)
 		snprintf(r->text, TEXT_MAX + 1, "op=%s %.*s", op, (int)body->len, (const char *)body->data);
 	if (!put(r))

@@ -200,6 +200,24 @@ void hooks_set_appraise(struct hooks *h, enum imad_appraise mode)
 	h->skel->bss->control.appraise = mode;
 }
 
+int hooks_protect_labels(struct hooks *h)
+{
+	if (!bpf_program__autoload(h->skel->progs.imad_setxattr))
+		return -EOPNOTSUPP;
+	h->skel->bss->control.protect_labels = 1;
+	return 0;
+}
+
+void hooks_label_thread(struct hooks *h, uint32_t tid)
+{
+	h->skel->bss->control.label_tid = tid;
+}
+
+unsigned int hooks_idle_half(const struct hooks *h)
+{
+	return !(h->skel->bss->control.rules >> 16);
+}
+
 #define FUNCS_KERNEL                                                       \
 	(POLICY_FUNC_BIT(MODULE_CHECK) | POLICY_FUNC_BIT(FIRMWARE_CHECK) | \
 	 POLICY_FUNC_BIT(KEXEC_KERNEL_CHECK) | POLICY_FUNC_BIT(KEXEC_INITRAMFS_CHECK))
@@ -216,7 +234,9 @@ static void set_strict(struct imad_control *c, const struct policy *p)
 		if (r->action != IMAD_APPRAISE)
 			continue;
 		if (r->func == IMAD_SETXATTR_CHECK && (r->conds & IMAD_COND_FUNC)) {
-			setxattr = setxattr ? setxattr : r->algos; /* the first one counts */
+			if (!setxattr && r->algos) /* the first one counts */
+				c->setxattr_rule = (c->rules >> 16) * IMAD_RULES_MAX + i + 1;
+			setxattr = setxattr ? setxattr : r->algos;
 			continue;
 		}
 		if (r->algos)
@@ -253,7 +273,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 
 	summarize(c, p, &sum);
 	if (r == 0)
-		r = programs_attach(h, programs_needed(&sum, p));
+		r = programs_attach(h, programs_needed(h, &sum, p));
 	if (r < 0)
 		return r;
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
@@ -275,7 +295,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->opens_appraised = sum.appraises_opens;
 	set_skips(c, p);
 	set_strict(c, p);
-	programs_detach_except(h, programs_needed(&sum, p));
+	programs_detach_except(h, programs_needed(h, &sum, p));
 	return 0;
 }
 

@@ -26,7 +26,7 @@ struct hooks {
 /* Before the load: leave out what this kernel has no place for. 0 or negative errno, logged. */
 int programs_choose(struct imad_bpf *skel);
 /* What a policy needs: POLICY_FUNC_BIT()s and others, as in the table of programs. */
-uint32_t programs_needed(const struct policy_summary *sum, const struct policy *p);
+uint32_t programs_needed(const struct hooks *h, const struct policy_summary *sum, const struct policy *p);
 /* Attach what is needed. 0 or negative errno, logged. */
 int programs_attach(struct hooks *h, uint32_t needs);
 /* Detach what is not. */

@@ -22,6 +22,7 @@
 #include <systemd/sd-event.h>
 
 #include <imad/audit.h>
+#include <imad/journal.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -162,12 +163,15 @@ static int read_cmdline(struct daemon *d)
 static int configure(struct daemon *d, const struct options *o)
 {
 	struct parse_error e = { 0 };
+	bool enforce_said;
 	int r;
 
 	conf_defaults(&d->conf);
 	r = read_config(d, o->config);
+	enforce_said = d->conf.appraise == CONF_APPRAISE_ENFORCE;
 	if (r == 0)
 		r = read_cmdline(d);
+	enforce_said |= d->conf.appraise == CONF_APPRAISE_ENFORCE;
 	for (unsigned int i = 0; i < ARRAY_SIZE(settings) && r == 0; i++) {
 		if (!o->values[i])
 			continue;
@@ -175,6 +179,8 @@ static int configure(struct daemon *d, const struct options *o)
 		if (r < 0)
 			log_msg(LOG_ERR, "--%s: %s: '%s'", settings[i].option, e.why, o->values[i]);
 	}
+	if (r == 0)
+		r = daemon_check_grace(d, enforce_said);
 	if (r < 0)
 		return r;
 	d->conf.appraise_force |= o->force;
@@ -260,22 +266,18 @@ static int make_parts(struct daemon *d)
 		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
 		.template = d->template, .hash = d->hash,
 	};
-	struct refusal why = { "" };
 	int r;
 
 	gate_ops.arg = mounts_ops.arg = d;
 	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || daemon_appraises_opens(d, &d->rules->policy) ||
 				  (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
-	r = hooks_new(&d->hooks);
-	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
-	if (r == 0 && daemon_preflight(d, &d->rules->policy, &why) < 0) {
-		log_msg(LOG_ERR, "appraise = enforce is refused, failures are only told of: %s", why.text);
-		d->conf.appraise = CONF_APPRAISE_LOG;
-		d->enforce_refused = true;
-	}
+	r = failures_new(&d->failures);
 	if (r == 0)
-		hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
+		r = hooks_new(&d->hooks);
+	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
+	if (r == 0)
+		daemon_begin_mode(d);
 	if (r == 0)
 		r = gate_new(d->hold, &gate_ops, &d->gate);
 	if (r == 0)
@@ -286,8 +288,10 @@ static int make_parts(struct daemon *d)
 		r = make_engine(d);
 	if (r == 0)
 		r = daemon_hold_for(d, &d->rules->policy);
-	if (r == 0)
+	if (r == 0) {
+		daemon_name_rules(d, d->rules);
 		r = engine_set_policy(d->engine, &d->rules->policy);
+	}
 	return r;
 }
 
@@ -321,6 +325,7 @@ static void stop(struct daemon *d)
 		gate_stop(d->gate);
 	daemon_stop_late(d);
 	daemon_stop_watching_data(d);
+	daemon_stop_asks(d);
 	engine_free(d->engine);
 	sequencer_free(d->sequencer);
 	server_free(d->server);
@@ -328,6 +333,7 @@ static void stop(struct daemon *d)
 	mounts_free(d->mounts);
 	hooks_free(d->hooks);
 	trust_unref(d->trust);
+	failures_free(d->failures);
 	sd_event_source_unref(d->confirm_timer);
 	sd_event_unref(d->event);
 	ruleset_freep(&d->rules);
@@ -357,6 +363,8 @@ static const struct server_handler handlers[] = {
 	{ CTL_POLICY_LOAD, daemon_policy_load },
 	{ CTL_POLICY_CONFIRM, daemon_policy_confirm },
 	{ CTL_POLICY_LOCK, daemon_policy_lock },
+	{ CTL_EXPLAIN, daemon_explain },
+	{ CTL_LABEL, daemon_label },
 	{ CTL_KEYS_RELOAD, daemon_keys_reload },
 };
 
@@ -379,6 +387,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	engine_tick(d->engine, now.tv_sec * 1000000000ull + now.tv_nsec);
+	daemon_grace_tick(d, now.tv_sec * 1000000000ull + now.tv_nsec);
 	return sd_event_source_set_time(source, usec + TICK_US);
 }
 
@@ -422,6 +431,8 @@ static int run(struct daemon *d)
 	if (r == 0)
 		r = audit_start();
 	if (r == 0)
+		r = daemon_start_asks(d);
+	if (r == 0)
 		r = switch_on(d);
 	if (r == 0) {
 		log_msg(LOG_NOTICE, "measuring into PCR %u: policy \"%s\", %u rules, template %s, hash %s, holding at %s",
@@ -464,5 +475,7 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	secure_resources();
+	if (journal_is(getenv("JOURNAL_STREAM"), STDERR_FILENO))
+		log_to_journal(JOURNAL_SOCKET);
 	return run(&d) < 0 ? EXIT_FAILED : EXIT_STOPPED;
 }

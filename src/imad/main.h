@@ -14,7 +14,10 @@
 #include <imad/buf.h>
 #include <imad/conf.h>
 #include <imad/engine.h>
+#include <imad/failures.h>
+#include <imad/finder.h>
 #include <imad/gate.h>
+#include <imad/grace.h>
 #include <imad/hooks.h>
 #include <imad/match.h>
 #include <imad/mounts.h>
@@ -25,6 +28,7 @@
 
 #define BOOT_ID_MAX 64
 #define POLICY_FILES_MAX 16
+#define POLICY_SOURCES_MAX 128
 
 #define DATA_WATCHED 3 /* sources of critical data that can change */
 
@@ -40,6 +44,9 @@ struct ruleset {
 	uint64_t version;	 /* least of its files'; 0: it has none, or nobody asked */
 	int files[POLICY_FILES_MAX];	 /* read for it, open until they have been measured */
 	unsigned int n_files;
+	char *sources[POLICY_SOURCES_MAX]; /* built-in names and paths that the rules came from */
+	unsigned int n_sources;
+	uint8_t source_of[IMAD_RULES_MAX];
 };
 
 /* Why something is refused, in one line. */
@@ -62,8 +69,11 @@ struct daemon {
 	struct ruleset *previous; /* to be restored unless the active one is confirmed; NULL: it is */
 	struct sd_event_source *confirm_timer;
 	bool opens_held;    /* the gate holds opens and hears of every writer that closes */
-	atomic_uint_fast64_t labels_fixed;
+	atomic_uint_fast64_t labels_fixed, labels_set; /* in fix mode; for imactl */
 	bool enforce_refused; /* by daemon_preflight(): appraise is log instead */
+	struct grace grace;   /* until it is over failures are only told of */
+	struct failures *failures;
+	struct asks *asks;
 	bool policy_locked; /* rules can only be added, until the next boot */
 	char boot_id[BOOT_ID_MAX];
 	struct timespec started;
@@ -114,9 +124,51 @@ struct trust *daemon_trust(const struct daemon *d);
 void daemon_keys_reload(void *arg, struct server_call *call);
 int daemon_on_hup(struct sd_event_source *source, const struct signalfd_siginfo *si, void *arg);
 
-/* main_appraise.c: tell of a failed use: audit and log. @cause: enum imad_cause; cause is filled in, and op if it is NULL. */
+/*
+ * main_failures.c: a failed use, of which BPF has told: number it, keep it, audit and log it. What
+ * /proc says of the process and what was found of the file is added here.
+ */
 const char *daemon_cause_text(unsigned int cause);
-void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsigned int cause);
+void daemon_tell_failure(struct daemon *d, struct failure *f);
+/* For whoever asks why: what was @found of the file behind @fd, whose content has these digests. */
+void daemon_describe(const struct trust *trust, int fd, const char *name, const struct finder *label, uint32_t found,
+		     const struct digest *digests, unsigned int n, struct finding *ret);
+/* The times of BPF's clock as the host's. */
+struct imad_change daemon_change_time(const struct imad_change *c);
+/* Before @set's rules are put to work: their places and texts. */
+void daemon_name_rules(struct daemon *d, const struct ruleset *set);
+/* The rules of @set from @first on are those of the built-in policy or file @name. 0, -ENOMEM or -E2BIG. */
+int ruleset_note_source(struct ruleset *set, const char *name, unsigned int first);
+
+/*
+ * main_grace.c: whether appraise = enforce holds from the start, later, or not at all. @enforce_said: some
+ * source of settings said enforce. 0, or -EINVAL, logged: appraise.grace has no meaning.
+ */
+int daemon_check_grace(const struct daemon *d, bool enforce_said);
+void daemon_begin_mode(struct daemon *d);
+void daemon_grace_tick(struct daemon *d, uint64_t now_ns);
+void daemon_grace_restart(struct daemon *d); /* another policy */
+
+/* main_ask.c: requests that take time, answered by a thread of their own. */
+int daemon_start_asks(struct daemon *d);
+void daemon_stop_asks(struct daemon *d);
+void daemon_explain(void *arg, struct server_call *call);
+void daemon_label(void *arg, struct server_call *call);
+/* A request of imactl's, taken off the loop. */
+struct ask {
+	struct ask *next;
+	struct server_call *call;
+	struct json_object *request; /* may be NULL */
+	struct policy *policy; /* a copy of the active one */
+	unsigned int half;     /* where its rules are in the map */
+	void (*run)(struct daemon *d, struct ask *a); /* answers */
+};
+/* main_explain.c, main_label.c */
+void daemon_run_explain(struct daemon *d, struct ask *a);
+void daemon_run_label(struct daemon *d, struct ask *a);
+/* The payload as an object, NULL when it is none. */
+struct json_object *daemon_parse_request(const struct server_call *call);
+int64_t daemon_request_int(struct json_object *o, const char *key);
 /* What becomes of a use that fails. While the marks are being set, nothing is denied yet. */
 enum imad_appraise daemon_appraise_mode(const struct daemon *d);
 /* Appraised opens are held as such: whatever gate.hold says, from the first policy on that has them. */

@@ -1,58 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Appraisal as the settings want it: what is held for it, failures told, labels fixed. */
+/* Appraisal as the settings want it: what is held for it, labels fixed. */
 #include <imad/appraise.h>
-#include <imad/audit.h>
 #include <imad/file.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
-
-#define TOLD_A_SECOND 200
-
-#define CAUSE_TEXT(name, text) [IMAD_CAUSE_##name] = text,
-static const char *const causes[] = { IMAD_CAUSES(CAUSE_TEXT) };
-
-const char *daemon_cause_text(unsigned int cause)
-{
-	return cause < ARRAY_SIZE(causes) ? causes[cause] : "unknown";
-}
-
-/* A program that tries again and again must not fill the logs. What was held back is said with the next one told. */
-static bool may_tell(struct daemon *d)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec != d->told_second) {
-		d->told_second = now.tv_sec;
-		d->told = 0;
-		if (d->held_back)
-			log_msg(LOG_WARNING, "%u failed appraisals more were not told", d->held_back);
-		d->held_back = 0;
-	}
-	if (d->told++ < TOLD_A_SECOND)
-		return true;
-	d->held_back++;
-	d->all_held_back++;
-	return false;
-}
-
-void daemon_tell_failure(struct daemon *d, const struct audit_failure *f, unsigned int cause)
-{
-	cleanup(buf_done) struct buf body = { 0 };
-	struct audit_failure told = *f;
-	struct audit_subject who;
-
-	if (!may_tell(d))
-		return;
-	if (!told.op)
-		told.op = cause == IMAD_CAUSE_MPROTECT ? "collect_data" : "appraise_data";
-	told.cause = daemon_cause_text(cause);
-	audit_subject(f->pid, f->uid, &who);
-	audit_failure_body(&who, &told, &body);
-	audit_send(d->conf.appraise == CONF_APPRAISE_ENFORCE ? "integrity_data" : "integrity_data_logged", &body);
-}
 
 enum imad_appraise daemon_appraise_mode(const struct daemon *d)
 {
@@ -60,7 +13,7 @@ enum imad_appraise daemon_appraise_mode(const struct daemon *d)
 	case CONF_APPRAISE_OFF:
 		return IMAD_APPRAISE_OFF;
 	case CONF_APPRAISE_ENFORCE:
-		return IMAD_APPRAISE_ENFORCE;
+		return d->grace.waiting ? IMAD_APPRAISE_LOG : IMAD_APPRAISE_ENFORCE;
 	default:
 		return IMAD_APPRAISE_LOG;
 	}

@@ -92,13 +92,15 @@ static int open_event_file(struct daemon *d, const struct imad_event *e, const c
 
 static void on_failure(struct daemon *d, const struct imad_event *e, const char *name)
 {
-	char dev[64];
-	struct audit_failure f = {
-		.name = name, .comm = e->comm, .dev = dev, .ino = e->ino, .pid = e->tgid, .uid = e->uid,
+	struct failure f = {
+		.name = name, .ino = e->ino, .dev = e->dev, .pid = e->tgid, .uid = e->uid, .func = e->func, .cause = e->slots,
+		.denied = e->denied, .rule = e->rule, .gen = e->gen, .found = e->found, .changed = e->changed,
 	};
 
-	snprintf(dev, sizeof(dev), "%u:%u", e->dev >> 20, e->dev & 0xfffff);
-	daemon_tell_failure(d, &f, e->slots);
+	memcpy(f.comm, e->comm, sizeof(f.comm));
+	memcpy(f.fs_id, e->fs_id, sizeof(f.fs_id));
+	f.comm[sizeof(f.comm) - 1] = f.fs_id[sizeof(f.fs_id) - 1] = '\0';
+	daemon_tell_failure(d, &f);
 }
 
 static void on_event(void *arg, const struct imad_event *e)
@@ -145,11 +147,11 @@ static void on_data(void *arg, const struct imad_data_event *e)
 	};
 
 	if (!e->slots) { /* refused, not measured */
-		struct audit_failure f = { .name = e->name, .pid = e->tgid, .uid = e->uid };
+		struct failure f = {
+			.name = e->name, .pid = e->tgid, .uid = e->uid, .func = e->func, .cause = e->cause, .denied = e->denied,
+		};
 
-		if (e->func == IMAD_SETXATTR_CHECK)
-			f.op = "set_data";
-		daemon_tell_failure(d, &f, e->cause);
+		daemon_tell_failure(d, &f);
 		return;
 	}
 	if (e->len == 0 || e->len > IMAD_DATA_MAX) {

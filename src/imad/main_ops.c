@@ -109,6 +109,15 @@ static unsigned int add_algo(const struct algo **algos, unsigned int *n, const s
 	return (*n)++;
 }
 
+static void note_finding(struct daemon *d, const struct trust *trust, int fd, const struct engine_content *content,
+			 const struct finder *label, const struct digest *digests, unsigned int n)
+{
+	struct finding found;
+
+	daemon_describe(trust, fd, content->name, label, content->found, digests, n, &found);
+	failures_found(d->failures, &found);
+}
+
 static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, const struct digest *digest,
 		   struct engine_content *ret)
 {
@@ -144,8 +153,10 @@ static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, 
 		ret->digest = digests[0];
 	if (needs & ENGINE_SHA1)
 		ret->digest_sha1 = digests[sha1];
-	if (needs & ENGINE_LABEL)
+	if (needs & ENGINE_LABEL) {
 		ret->found = finder_found(trust, fd, &label, digests, n, &ret->denied);
+		note_finding(d, trust, fd, ret, &label, digests, n);
+	}
 	return 0;
 }
 
@@ -238,7 +249,7 @@ static void op_audit(void *arg, const struct engine_content *content, uint32_t p
 	(void)arg;
 	audit_subject(pid, uid, &who);
 	audit_rule_body(&who, content->name, &content->digest, &body);
-	audit_send("integrity_rule", &body);
+	audit_send(LOG_NOTICE, "integrity_rule", &body, NULL);
 }
 
 static void op_listen(void *arg, int fd)

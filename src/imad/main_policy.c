@@ -49,6 +49,8 @@ void ruleset_freep(struct ruleset **r)
 {
 	for (unsigned int i = 0; *r && i < (*r)->n_files; i++)
 		close((*r)->files[i]);
+	for (unsigned int i = 0; *r && i < (*r)->n_sources; i++)
+		free((*r)->sources[i]);
 	free(*r);
 }
 
@@ -84,8 +86,12 @@ static ssize_t read_text(int fd, char **ret, size_t max)
 static int parse_text(struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
 {
 	const struct policy_env env = { .template_ok = template_ok };
+	unsigned int first = set->policy.n_rules;
 	struct parse_error e = { 0 };
 	int r = policy_parse(&set->policy, text, n, &env, &e);
+
+	if (r == 0)
+		r = ruleset_note_source(set, where, first);
 
 	if (r < 0 && e.token[0])
 		return refuse(why, r, "policy %s, line %u: %s: '%s'", where, e.line, e.why, e.token);
@@ -209,8 +215,13 @@ static int inherit(struct ruleset *set, const struct ruleset *from, bool rules, 
 {
 	int n;
 
-	if (rules)
+	if (rules) {
 		set->policy = from->policy;
+		for (unsigned int i = 0; i < from->n_sources; i++)
+			if (ruleset_note_source(set, from->sources[i], set->policy.n_rules) < 0)
+				return -ENOMEM;
+		memcpy(set->source_of, from->source_of, sizeof(set->source_of));
+	}
 	memcpy(set->policy.slots, from->policy.slots, sizeof(set->policy.slots));
 	set->policy.n_slots = from->policy.n_slots;
 	n = snprintf(set->source, sizeof(set->source), "%s%s%s", rules ? from->source : "", rules ? " " : "", names);

@@ -146,11 +146,14 @@ int daemon_switch_policy(struct daemon *d, struct ruleset *set)
 
 	if (r == 0)
 		r = daemon_hold_for(d, &set->policy);
-	if (r == 0)
+	if (r == 0) {
+		daemon_name_rules(d, set);
 		r = engine_set_policy(d->engine, &set->policy);
+	}
 	if (r < 0)
 		return r;
 	d->rules = set;
+	daemon_grace_restart(d);
 	mounts_prune(d->mounts, &set->policy);
 	daemon_measure_loaded_policy(d);
 	daemon_measure_data(d);
@@ -165,8 +168,7 @@ static int answer_text(struct server_call *call, int r, const char *text)
 	return r;
 }
 
-/* The request's object; NULL when the payload is none. */
-static json_object *parse_request(const struct server_call *call)
+struct json_object *daemon_parse_request(const struct server_call *call)
 {
 	json_tokener *t = json_tokener_new_ex(8);
 	json_object *o = t ? json_tokener_parse_ex(t, (const char *)call->request.payload, (int)call->request.payload_len) : NULL;
@@ -183,7 +185,7 @@ static json_object *parse_request(const struct server_call *call)
 	return o;
 }
 
-static int64_t get_int(json_object *o, const char *key)
+int64_t daemon_request_int(struct json_object *o, const char *key)
 {
 	json_object *v;
 
@@ -194,10 +196,10 @@ void daemon_policy_show(void *arg, struct server_call *call)
 {
 	struct daemon *d = arg;
 	const struct policy *p = &d->rules->policy;
-	json_object *request = parse_request(call), *root, *list;
+	json_object *request = daemon_parse_request(call), *root, *list;
 	cleanup_free uint64_t *hits = calloc(p->n_rules + 1, sizeof(*hits));
 	cleanup(buf_done) struct buf text = { 0 };
-	unsigned int i = request ? (unsigned int)get_int(request, "first") : 0;
+	unsigned int i = request ? (unsigned int)daemon_request_int(request, "first") : 0;
 	size_t bytes = 0;
 
 	json_object_put(request);
@@ -310,9 +312,9 @@ static const char *load_refusal(const struct daemon *d, const char *names, bool 
 void daemon_policy_load(void *arg, struct server_call *call)
 {
 	struct daemon *d = arg;
-	json_object *request = parse_request(call), *value;
-	bool append = request && get_int(request, "append");
-	int64_t confirm_s = request ? get_int(request, "confirm") : 0;
+	json_object *request = daemon_parse_request(call), *value;
+	bool append = request && daemon_request_int(request, "append");
+	int64_t confirm_s = request ? daemon_request_int(request, "confirm") : 0;
 	const char *names = request && json_object_object_get_ex(request, "policy", &value) ? json_object_get_string(value) : NULL;
 	const char *cannot = load_refusal(d, names, append, confirm_s);
 	cleanup(ruleset_freep) struct ruleset *set = NULL;

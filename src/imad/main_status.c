@@ -158,13 +158,23 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 		[CONF_APPRAISE_FIX] = "fix",
 	};
 	json_object *o = add_object(root, "appraisal");
+	uint64_t newest, oldest;
+	struct timespec now;
 
-	add_str(o, "mode", modes[d->conf.appraise]);
+	failures_range(d->failures, &newest, &oldest);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	add_str(o, "mode", d->grace.waiting ? "log" : modes[d->conf.appraise]);
+	if (d->grace.waiting)
+		add_int(o, "grace_left_s", (grace_left(&d->grace, now.tv_sec * 1000000000ull + now.tv_nsec) + 999999999) / 1000000000);
 	add_int(o, "keys", keyring_count(trust_keys(d->trust)));
 	add_int(o, "failures", c->failures);
 	add_int(o, "denials", c->denials);
+	add_int(o, "last_event", newest);
+	add_int(o, "first_event_kept", oldest);
 	add_int(o, "fixed", d->labels_fixed);
 	add_int(o, "denied_lines", trust_denied_count(d->trust));
+	add_int(o, "labels_set", d->labels_set);
+	add_bool(o, "protect_labels", d->conf.protect_labels);
 	json_object_object_add(o, "enforce_refused", json_object_new_boolean(d->enforce_refused));
 	add_int(o, "audit_dropped", audit_dropped());
 	add_int(o, "audit_held_back", d->all_held_back);

@@ -12,6 +12,7 @@
 #include "conf_priv.h"
 
 #define LOG_LEVEL_INFO 6 /* as syslog(3) numbers it */
+#define GRACE_MAX_S (30u * 86400)
 
 /* A value parser: stores into @field and returns NULL, or says what is wrong and stores nothing. */
 typedef const char *(*conf_parser)(void *field, const char *value);
@@ -128,6 +129,28 @@ static const char *parse_deadline(void *field, const char *value)
 	return "must be a time from 100ms to 60s, with its unit";
 }
 
+static const char *parse_grace(void *field, const char *value)
+{
+	static const struct {
+		const char *unit;
+		unsigned int s;
+	} units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	size_t digits = strspn(value, "0123456789");
+	unsigned int v;
+
+	if (strcmp(value, "off") == 0) {
+		*(unsigned int *)field = 0;
+		return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(value + digits, units[i].unit) != 0 || !parse_number(value, digits, GRACE_MAX_S / units[i].s, &v) || !v)
+			continue;
+		*(unsigned int *)field = v * units[i].s;
+		return NULL;
+	}
+	return "must be off or a time from 1s to 30d, with its unit (s, m, h, d)";
+}
+
 /* Position of @value in @names, -1 if it is none of them. */
 static int find_name(const char *const *names, size_t n, const char *value)
 {
@@ -223,6 +246,9 @@ static const struct conf_key {
 	KEY("appraise", parse_appraise, appraise, "off, log, fix or enforce"),
 	KEY("appraise.force", parse_yes_no, appraise_force, "enforce even if the host could not be repaired then: yes or no"),
 	KEY("appraise.critical", parse_optional_text, appraise_critical, "more files that must not be denied, blank between"),
+	KEY("appraise.grace", parse_grace, appraise_grace_s, "only tell of failures until there were none for so long, 1s to 30d; off"),
+	KEY("appraise.protect_labels", parse_yes_no, protect_labels,
+	    "while enforcing, only imad and imactl change labels of appraised files: yes or no"),
 	KEY("rundir", parse_directory, rundir, "directory of the measurement list and the control socket"),
 	KEY("log_level", parse_log_level, log_level, "err, warning, notice, info or debug"),
 	KEY("gate.hold", parse_hold, gate_hold, "what is held until measured: auto, access or open"),

@@ -19,6 +19,36 @@ STATUS = {
     "gaps": ["memfd is not held", "started late"], "news": {"deep": {"x": 1}}, "none": [],
 }
 
+# Answers of EXPLAIN as the daemon gives them, by the number of the event; 0: of a descriptor.
+RULE = {"place": "/etc/p:7", "text": "appraise func=BPRM_CHECK appraise_algos=sha512,sha384"}
+PASSES = {"use": "execute", "func": "BPRM_CHECK", "appraised": True, "cause": "pass", "rule": RULE}
+CHANGED = {"how": "opened for write", "time": 86400, "time_ns": 0, "pid": 9, "comm": "wr\u001b", "uid": 3, "by_imad": False}
+EVENT = {
+    "number": 12, "time": 86400, "time_ns": 5000000, "denied": True, "op": "appraise_data", "func": "BPRM_CHECK",
+    "cause": "invalid-hash", "name": "/bin/a b", "dev": "vda1", "ino": 34, "rule": RULE, "judged": True,
+    "process": {"pid": 5, "comm": "sh", "exe": "/bin/sh", "uid": 1000, "auid": 4294967295, "ses": 1},
+    "label": "hash sha256", "key_subject": None, "digest_wanted": "sha256:00", "digest_found": "sha256:11",
+    "generation": 4, "changed": CHANGED,
+}
+MODE = {"newest": 14, "oldest_kept": 1, "enforcing": True, "protect_labels": False}
+FREE = {"use": "read", "func": "FILE_CHECK", "appraised": False, "cause": None, "rule": None}
+NOW = {"uses": [PASSES, FREE], "name": "/bin/a b", "writers": True, "known": True, "generation": 5, "uid": 1000,
+       "label": "signature v2 sha256 key 01020304, 256 bytes", "key_subject": "CN=good", "digest_wanted": None,
+       "digest_found": "sha256:22", "changed": None}
+EXPLAIN = {
+    0: {"now": NOW, **MODE},
+    12: {"event": EVENT, **MODE},
+    13: {"event": {**EVENT, "number": 13, "cause": "no-file", "name": "init_module", "ino": 0, "rule": None, "denied": False,
+                   "func": "MODULE_CHECK", "judged": False, "label": None, "changed": None}, **MODE},
+    14: {"event": {**EVENT, "number": 14, "cause": "from-the-future"}, **MODE},
+}
+
+def explain(request, fds):
+    event = json.loads(request)["event"] if request else 0
+    if fds and event == 12: # of the file that is there now
+        return {**EXPLAIN[12], "now": NOW}
+    return EXPLAIN[event if event or fds else 12]
+
 def answer(kind, status=0, payload=b"", magic=b"IMAD", version=1):
     return struct.pack("<4sHHiI", magic, version, kind, status, len(payload)) + payload
 
@@ -27,10 +57,14 @@ s.bind(path)
 s.listen(8)
 while True:
     c, _ = s.accept()
-    p = c.recv(4096)
-    magic, version, kind, status, length = struct.unpack("<4sHHiI", p)
-    assert (magic, version, status, length) == (b"IMAD", 1, 0, 0), p
-    reply = answer(kind + 1, 0, json.dumps(STATUS).encode() if kind == 2 else b"{}")
+    p, fds, _, _ = socket.recv_fds(c, 4096, 4)
+    magic, version, kind, status, length = struct.unpack("<4sHHiI", p[:16])
+    assert (magic, version, status, length) == (b"IMAD", 1, 0, len(p) - 16), p
+    assert kind == 14 or (length == 0 and not fds), p
+    content = json.dumps(STATUS if kind == 2 else explain(p[16:], fds) if kind == 14 else {})
+    for fd in fds:
+        os.close(fd)
+    reply = answer(kind + 1, 0, content.encode())
     if mode == "refuse":
         reply = answer(1, -1, b"Operation not permitted")
     elif mode == "cut":

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <imad/audit.h>
+#include <imad/log.h>
 #include <imad/util.h>
 
 static const struct digest digest = { .algo = ALGO_SHA256, .size = 3, .bytes = { 0xab, 0xcd, 0x01 } };
@@ -38,6 +39,33 @@ static void body_as_the_kernel_prints_it(void **state)
 	assert_body(&s, "/etc/passwd",
 		    "file=\"/etc/passwd\" hash=\"sha256:abcd01\" ppid=1 pid=2 auid=4294967295 uid=1000 gid=100 euid=3 "
 		    "suid=4 fsuid=5 egid=6 sgid=8 fsgid=9 tty=pts0 ses=7 comm=\"cat\" exe=\"/usr/bin/cat\"");
+}
+
+/* As integrity_audit_msg() prints it, and behind that the number that imactl explain takes. */
+static void body_of_a_failure(void **state)
+{
+	struct audit_subject s = { .pid = 384, .uid = 0, .auid = AUDIT_UNSET, .ses = AUDIT_UNSET, .comm = "other" };
+	struct audit_failure f = {
+		.op = "appraise_data", .cause = "invalid-hash", .comm = "cat", .name = "/tmp/a b", .dev = "tmpfs", .ino = 11, .event = 12,
+	};
+	static const char want[] = "pid=384 uid=0 auid=4294967295 ses=4294967295 op=appraise_data cause=invalid-hash comm=\"cat\" "
+				   "name=2F746D702F612062 dev=\"tmpfs\" ino=11 res=0 errno=0 event=12";
+	cleanup(buf_done) struct buf out = { 0 };
+
+	(void)state;
+	audit_failure_body(&s, &f, &out);
+	assert_ok(buf_error(&out));
+	assert_int_equal(out.len, sizeof(want) - 1);
+	assert_memory_equal(out.data, want, out.len);
+	buf_reset(&out);
+	f.ino = 0; /* no file */
+	f.event = 0;
+	f.comm = NULL;
+	f.name = "kexec_load";
+	audit_failure_body(&s, &f, &out);
+	buf_add_u8(&out, '\0');
+	assert_string_equal((char *)out.data, "pid=384 uid=0 auid=4294967295 ses=4294967295 op=appraise_data cause=invalid-hash "
+					       "comm=\"other\" name=\"kexec_load\" res=0 errno=0");
 }
 
 /* Names are chosen by whoever is audited. */
@@ -98,12 +126,12 @@ static void queue_is_bounded_and_never_waits(void **state)
 
 	(void)state;
 	buf_add_str(&body, "x=1");
-	audit_send("test", &body); /* nobody sends yet */
+	audit_send(LOG_NOTICE, "test", &body, NULL); /* nobody sends yet */
 	assert_int_equal(audit_dropped(), before + 1);
 	assert_ok(audit_start());
 	audit_stop();
 	audit_stop();
-	audit_send("test", &body);
+	audit_send(LOG_NOTICE, "test", &body, NULL);
 	assert_int_equal(audit_dropped(), before + 2);
 }
 
@@ -111,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(body_as_the_kernel_prints_it),
+		cmocka_unit_test(body_of_a_failure),
 		cmocka_unit_test(names_cannot_forge_fields),
 		cmocka_unit_test(this_process),
 		cmocka_unit_test(process_that_has_gone),

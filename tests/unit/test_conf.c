@@ -33,6 +33,8 @@ static void assert_same(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->appraise, b->appraise);
 	assert_int_equal(a->appraise_force, b->appraise_force);
 	assert_string_equal(a->appraise_critical, b->appraise_critical);
+	assert_int_equal(a->appraise_grace_s, b->appraise_grace_s);
+	assert_int_equal(a->protect_labels, b->protect_labels);
 	assert_int_equal(a->gate_hold, b->gate_hold);
 	assert_int_equal(a->gate_deadline_ms, b->gate_deadline_ms);
 	assert_int_equal(a->gate_on_timeout, b->gate_on_timeout);
@@ -53,6 +55,8 @@ static void defaults(void **state)
 	assert_string_equal(c.tpm_tcti, "device:/dev/tpmrm0");
 	assert_int_equal(c.pcr, 10);
 	assert_int_equal(c.appraise, CONF_APPRAISE_OFF);
+	assert_int_equal(c.appraise_grace_s, 0);
+	assert_false(c.protect_labels);
 	assert_int_equal(c.gate_hold, CONF_HOLD_AUTO);
 	assert_int_equal(c.gate_deadline_ms, 5000);
 	assert_int_equal(c.gate_on_timeout, CONF_TIMEOUT_ALLOW);
@@ -76,6 +80,9 @@ static void every_key(void **state)
 				   "deadline = 500ms\n"
 				   "on_timeout = deny\n"
 				   "workers = 64\n"
+				   "[appraise]\n"
+				   "grace = 90m\n"
+				   "protect_labels = yes\n"
 				   "[tpm]\n"
 				   "tcti = swtpm:path=/tmp/x,y=z";
 	struct parse_error e;
@@ -95,6 +102,8 @@ static void every_key(void **state)
 	assert_int_equal(c.gate_on_timeout, CONF_TIMEOUT_DENY);
 	assert_int_equal(c.gate_workers, 64);
 	assert_string_equal(c.tpm_tcti, "swtpm:path=/tmp/x,y=z");
+	assert_int_equal(c.appraise_grace_s, 5400);
+	assert_true(c.protect_labels);
 }
 
 static void values(void **state)
@@ -125,6 +134,21 @@ static void values(void **state)
 		{ "appraise.force", "1", false },
 		{ "appraise.critical", "/sbin/a /sbin/b", true },
 		{ "appraise.critical", "", true },
+		{ "appraise.grace", "off", true },
+		{ "appraise.grace", "1s", true },
+		{ "appraise.grace", "30d", true },
+		{ "appraise.grace", "720h", true },
+		{ "appraise.grace", "31d", false },
+		{ "appraise.grace", "721h", false },
+		{ "appraise.grace", "2592001s", false },
+		{ "appraise.grace", "0s", false },
+		{ "appraise.grace", "10", false },
+		{ "appraise.grace", "1 h", false },
+		{ "appraise.grace", "h", false },
+		{ "appraise.grace", "-1s", false },
+		{ "appraise.grace", "", false },
+		{ "appraise.protect_labels", "yes", true },
+		{ "appraise.protect_labels", "true", false },
 		{ "policy.signed", "yes", true },
 		{ "policy.signed", "no", true },
 		{ "policy.signed", "1", false },
