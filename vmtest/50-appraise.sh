@@ -104,6 +104,11 @@ verdicts() {
 }
 verdicts >"$RESULTS/$BOOT"
 cat "$RESULTS/$BOOT"
+# What the audit system has of the programs; only the numbers of processes and inodes differ.
+[ "$BOOT" = A ] || imactl sync
+sleep 1
+dmesg | sed -n 's/.*type=\(1800\|1121\) .*\( pid=[0-9]* uid=[0-9]* auid=.* op=[a-z]*_data cause=.* ino=[0-9]* res=0 errno=0\).*/\2/p' |
+	sed -e 's/ pid=[0-9]*//' -e 's/ ino=[0-9]*//' -e 's/ subj=[^ ]*//' | grep -v 'comm="probe"\|signed\|op=set_data' | sort -u >"$RESULTS/audit.$BOOT"
 expect() { check "$1" grep -qx "$1" "$RESULTS/$BOOT"; }
 for f in hash hash512 not-asked a-hash512; do expect "exec $f 0"; done
 for f in unlabelled hash-wrong hash-short unknown hash-changed s-unlabelled s-hash s-other s-v1 a-hash256; do expect "exec $f 126"; done
@@ -127,6 +132,9 @@ check "a signed module is loaded" /vm/probe finit-module $W/nbd.ko
 grep -v "signed\|\(again\|map\|ask\) a-hash256" "$RESULTS/A" >/tmp/A
 grep -v "signed\|\(again\|map\|ask\) a-hash256" "$RESULTS/B" >/tmp/B
 check "the verdicts of the kernel" same /tmp/A /tmp/B
+cat "$RESULTS/audit.B"
+check "audit records of programs" test "$(wc -l <"$RESULTS/audit.A")" -ge 7
+check "as the kernel's" same "$RESULTS/audit.A" "$RESULTS/audit.B"
 
 # A module that does not look like one: whoever has read it before, it is loaded.
 cat $W/loop.renamed >/dev/null
