@@ -77,8 +77,9 @@ before=$(sum $W/changed)
 cp /bin/sh /tmp/scribbler
 /tmp/scribbler -c "echo \$\$ >/tmp/writer; echo more >>$W/changed"
 at=$(date +%s)
-check "a changed file is denied" denied setpriv --reuid=1000 --regid=1000 --clear-groups /bin/sh -c \
-	"echo \$\$ >/dev/shm/user; exec $W/changed"
+# It stays for a moment after the exec failed, so that /proc can tell of it.
+check "a changed file is denied" denied setpriv --reuid=1000 --regid=1000 --clear-groups /bin/bash -c \
+	"shopt -s execfail; echo \$\$ >/dev/shm/user; exec $W/changed; sleep 3; exit 126"
 check "explain --last" explain --last
 imactl explain --last
 is "denied" true /tmp/why event denied
@@ -88,7 +89,7 @@ is "its inode" "$(stat -c %i $W/changed)" /tmp/why event ino
 is "its device" "$(basename "$(findmnt -n -o SOURCE -T $W)")" /tmp/why event dev
 is "who used it" "$(cat /dev/shm/user)" /tmp/why event process pid
 is "as whom" 1000 /tmp/why event process uid
-is "by which program" "$(realpath /bin/sh)" /tmp/why event process exe
+is "by which program" "$(realpath /bin/bash)" /tmp/why event process exe
 is "the rule's place" /etc/imad/policy:2 /tmp/why event rule place
 is "the rule" "appraise func=BPRM_CHECK fowner=10001" /tmp/why event rule text
 is "the digest of the label" "sha256:$before" /tmp/why event digest_wanted
@@ -196,6 +197,8 @@ check "what no rule is about is free" setfattr -n security.ima -v $wrong $W/free
 check "other attributes are free" setfattr -n user.x -v 1 $W/changed
 check "imactl label" imactl label $W/none $W/changed
 check "and it runs" $W/none
+check "imactl sign" imactl sign --key /tmp/good.key --cert /tmp/good.der $W/unsigned
+check "and what is signed runs" $W/unsigned
 check "has labelled" test "$(getfattr --only-values -n security.ima $W/none 2>/dev/null | xxd -p -c 200)" = "0404$(sum $W/none)"
 mkdir $W/many
 for i in $(seq 600); do echo $i >$W/many/$i; done
@@ -204,7 +207,7 @@ check "a tree of them" imactl label $W/many
 check "all of it" test "$(getfattr -R -n security.ima $W/many 2>/dev/null | grep -c '^security.ima=')" = 600
 imactl status --json >/tmp/status
 is "status says so" true /tmp/status appraisal protect_labels
-check "and counts them" test "$(field /tmp/status appraisal labels_set)" = 601
+check "and counts them" test "$(field /tmp/status appraisal labels_set)" = 602
 
 # Log at first, enforce when nothing failed for so long.
 make late 10001

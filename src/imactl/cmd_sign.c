@@ -13,6 +13,7 @@
 #include <imad/finder.h>
 #include <imad/label.h>
 
+#include "setlabel.h"
 #include "sign.h"
 #include "tree.h"
 
@@ -20,6 +21,7 @@
 #define TRIES 3	      /* of a file that changes while it is read */
 
 struct job {
+	const struct imactl *ctl;
 	struct sign_key key;
 	struct signer *signer;
 	const struct algo *algo;
@@ -111,8 +113,9 @@ static int put(const struct job *j, struct own *own, int fd, const char *path, c
 		(void)sign_remove_beside(path);
 		return -EBUSY;
 	}
-	if (fsetxattr(fd, "security.ima", own->label.data, own->label.len, 0) < 0)
-		return -errno;
+	r = set_label(j->ctl, fd, own->label.data, own->label.len);
+	if (r < 0)
+		return r;
 	if (tree_unchanged(fd, before))
 		return 0;
 	(void)fremovexattr(fd, "security.ima");
@@ -296,7 +299,7 @@ int cmd_sign(const struct imactl *ctl, int argc, char **argv)
 	};
 	int r, code = parse(&j, argc, argv);
 
-	(void)ctl;
+	j.ctl = ctl;
 	if (code == IMACTL_OK)
 		code = sign_key_read(&j.key, &j.signer);
 	if (code != IMACTL_OK)

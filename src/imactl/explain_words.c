@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A table of causes. Commands are those of imactl, evmctl and the shell, with the file's own name. */
+/* A table of causes. Commands are those of imactl and the shell, with the file's own name. */
 #include <string.h>
 
 #include <json-c/json.h>
@@ -17,20 +17,20 @@ static const struct cause {
 	{ "invalid-hash", "The content is not the one that the label was made of.",
 	  { "if the change was meant:  imactl label %a%s", "if not:  restore the file from its package or a backup" } },
 	{ "invalid-signature", "The signature is not one over this content by a trusted key.",
-	  { "if the file is what it should be:  evmctl ima_sign --key KEY.pem %s",
-	    "if the key should be trusted:  put its certificate into /etc/keys/ima and restart imad",
+	  { "if the file is what it should be:  imactl sign --key KEY.pem %s",
+	    "if the key should be trusted:  put its certificate into /etc/keys/ima, then:  imactl keys reload",
 	    "if not:  restore the file, with its signature, from its package or a backup" } },
 	{ "IMA-signature-required", "The rule asks for a signature (appraise_type=imasig); the label is none.",
-	  { "if the file is what it should be:  evmctl ima_sign --key KEY.pem %s" } },
+	  { "if the file is what it should be:  imactl sign --key KEY.pem %s" } },
 	{ "IMA-sigv3-required", "The rule asks for a signature of version 3 (appraise_type=sigv3).",
-	  { "if the file is what it should be:  sign it anew with version 3" } },
+	  { "if the file is what it should be:  imactl sign --v3 --key KEY.pem %s" } },
 	{ "verity-signature-required", "The rule asks for a signature over the fs-verity digest (digest_type=verity).",
-	  { "if the file is what it should be:  fsverity enable %s, then evmctl ima_sign --veritysig --key KEY.pem %s" } },
+	  { "if the file is what it should be:  fsverity enable %s, then imactl sign --verity --key KEY.pem %s" } },
 	{ "invalid-verity-signature", "The signature is not one over the fs-verity digest of this file by a trusted key, or it has no such digest.",
-	  { "if the file is what it should be:  fsverity enable %s, then evmctl ima_sign --veritysig --key KEY.pem %s",
+	  { "if the file is what it should be:  fsverity enable %s, then imactl sign --verity --key KEY.pem %s",
 	    "if not:  restore the file from its package or a backup" } },
 	{ "invalid-signature-version", "The label is a signature of a version that nobody knows.",
-	  { "if the file is what it should be:  evmctl ima_sign --key KEY.pem %s" } },
+	  { "if the file is what it should be:  imactl sign --key KEY.pem %s" } },
 	{ "unknown-ima-data", "security.ima holds neither a hash nor a signature.",
 	  { "if the file is what it should be:  imactl label --force %a%s", "if not:  restore it from its package or a backup" } },
 	{ "denied-hash-algorithm", "The label is right, but of an algorithm that the rule does not take (appraise_algos=).",
