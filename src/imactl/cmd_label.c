@@ -214,7 +214,7 @@ static int parse(struct job *j, int argc, char **argv)
 	while (code == IMACTL_OK && (c = getopt_long(argc, argv, "a:nj:", options, NULL)) != -1) {
 		if (c == 'a') {
 			j->algo = algo_by_name(optarg, strlen(optarg));
-			if (!j->algo || !j->algo->openssl)
+			if (!digest_can(j->algo))
 				code = complain(IMACTL_USAGE, "unknown hash algorithm '%s'", optarg);
 		} else if (c == 'j') {
 			code = set_threads(j, optarg);

@@ -37,7 +37,7 @@ const struct algo *finder_needs_digest(const struct finder *f)
 {
 	const struct algo *algo = f->n && !f->damaged && f->label.type != LABEL_VERITY ? f->label.algo : NULL;
 
-	return algo && algo->openssl ? algo : NULL;
+	return digest_can(algo) ? algo : NULL;
 }
 
 /* The file digest of fs-verity, in IMA's terms. 0 or negative errno: it has none, or of an unknown algorithm. */
