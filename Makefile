@@ -108,6 +108,7 @@ $O/tests/%: $O/tests/unit/%.o $(archives)
 	$(call say,LINK)$(CC) -pthread $(CFLAGS) $(link_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(call libs,$*) -lcmocka $(LDLIBS)
 build/fuzz/%: tests/fuzz/%.c $(wildcard src/lib/*.c)
 	$(call say,FUZZ)$(into) $(CLANG) -g -O1 -fsanitize=fuzzer,address,undefined $(own_cppflags) -o $@ $^ $(call libs,fuzz)
+build/fuzz/fuzz_label: src/imad/finder.c # it asks nothing of the kernel but what fs-verity says, and that of no file
 
 .PHONY: all check lint asan fuzz vmtest test demo install clean help
 check: all $(tests) lint ## unit tests, imactl, install, lint; needs no root, no BPF, no TPM device

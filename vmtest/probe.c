@@ -194,6 +194,20 @@ static int use_mprotect_exec(const char *file)
 	return open_then(file, O_RDONLY, then_mprotect);
 }
 
+/* While somebody, who changes nothing, could write through a mapping. */
+static int use_exec_on_writable(const char *file)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+	void *p = NULL;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = map(fd, PROT_READ | PROT_WRITE, MAP_SHARED, &p);
+	close(fd);
+	return r < 0 ? r : use_mmap_exec(file);
+}
+
 static int use_implied_exec(const char *file)
 {
 	if (personality(READ_IMPLIES_EXEC) < 0)
@@ -410,6 +424,7 @@ static const struct {
 	{ "mmap-exec", use_mmap_exec },
 	{ "mmap-write", use_mmap_write },
 	{ "mprotect-exec", use_mprotect_exec },
+	{ "exec-on-writable", use_exec_on_writable },
 	{ "implied-exec", use_implied_exec },
 	{ "hold-mapped", use_hold_mapped },
 	{ "exec", use_exec },

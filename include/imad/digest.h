@@ -3,9 +3,14 @@
 #ifndef IMAD_DIGEST_H
 #define IMAD_DIGEST_H
 
+#include <stdbool.h>
+
 #include <imad/algo.h>
 
 struct digest_stream;
+
+/* Whether @algo can be computed here: not all that have a name are in the providers that libcrypto loads. NULL: no. */
+bool digest_can(const struct algo *algo);
 
 /*
  * A stream can be used for any number of digests: begin, update..., end.

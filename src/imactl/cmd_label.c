@@ -63,12 +63,26 @@ static void *new_own(void *arg)
 	return NULL;
 }
 
+static const char *text_of(int r)
+{
+	switch (r) {
+	case -EBUSY:
+		return "it changes while it is read";
+	case -EINVAL:
+		return "neither a regular file nor a folder";
+	case -EOPNOTSUPP:
+		return "its filesystem has no extended attributes";
+	default:
+		return strerror(-r);
+	}
+}
+
 static void failed(void *arg, const char *path, int r)
 {
 	struct job *j = arg;
 
 	j->failed++;
-	complain(IMACTL_FAILED, "cannot label '%s': %s", path, r == -EBUSY ? "it changes while it is read" : strerror(-r));
+	complain(IMACTL_FAILED, "cannot label '%s': %s", path, text_of(r));
 }
 
 /* As far as @size; what is more or less than that is a change, which the caller sees. */
@@ -227,7 +241,7 @@ static int parse(struct job *j, int argc, char **argv)
 	while (code == IMACTL_OK && (c = getopt_long(argc, argv, "a:nj:", options, NULL)) != -1) {
 		if (c == 'a') {
 			j->algo = algo_by_name(optarg, strlen(optarg));
-			if (!j->algo || !j->algo->openssl)
+			if (!digest_can(j->algo))
 				code = complain(IMACTL_USAGE, "unknown hash algorithm '%s'", optarg);
 		} else if (c == 'j') {
 			code = set_threads(j, optarg);

@@ -155,6 +155,8 @@ static void walk(struct tree *t, const char *given)
 		t->ops->failed(t->ops->arg, given, -errno);
 		return;
 	}
+	if (!S_ISREG(root.st_mode) && !S_ISDIR(root.st_mode)) /* below a folder it would be passed over */
+		t->ops->failed(t->ops->arg, given, -EINVAL);
 	while (!*t->stop && (errno = 0, e = fts_read(fts))) {
 		if (e->fts_info == FTS_F && S_ISREG(e->fts_statp->st_mode))
 			put(t, e->fts_path, root.st_dev);

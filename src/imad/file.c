@@ -111,7 +111,7 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 
 	if (n > 0)
 		named = label_algo(buffer, n);
-	if (named && named->openssl)
+	if (digest_can(named))
 		*algo = named;
 	if (n > 0 && (buffer[0] == LABEL_SIGNATURE || buffer[0] == LABEL_VERITY))
 		return n;
@@ -121,13 +121,13 @@ size_t file_label(int fd, uint8_t *buffer, const struct algo **algo)
 
 int file_set_hash_label(int fd, const struct digest *digest)
 {
-	uint8_t label[LABEL_DIGEST_MAX], old[sizeof(label) + 1];
+	cleanup_free uint8_t *old = malloc(FILE_LABEL_MAX);
+	uint8_t label[LABEL_DIGEST_MAX];
 	size_t n = label_encode_digest(digest, label);
-	ssize_t had;
+	ssize_t had = old ? fgetxattr(fd, "security.ima", old, FILE_LABEL_MAX) : -1;
 
-	had = fgetxattr(fd, "security.ima", old, sizeof(old));
-	if (had < 0 && errno == ERANGE) /* longer than any hash */
-		return 0;
+	if (!old)
+		return -ENOMEM;
 	if (had < 0 && errno != ENODATA)
 		return -errno;
 	if (had > 0 && (old[0] == LABEL_SIGNATURE || old[0] == LABEL_VERITY))

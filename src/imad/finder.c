@@ -37,7 +37,7 @@ const struct algo *finder_needs_digest(const struct finder *f)
 {
 	const struct algo *algo = f->n && !f->damaged && f->label.type != LABEL_VERITY ? f->label.algo : NULL;
 
-	return algo && algo->openssl ? algo : NULL;
+	return digest_can(algo) ? algo : NULL;
 }
 
 unsigned int finder_needs(const struct trust *t, const struct finder *f, const struct algo *ret[ALGO_COUNT])

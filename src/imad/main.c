@@ -22,6 +22,7 @@
 #include <systemd/sd-event.h>
 
 #include <imad/audit.h>
+#include <imad/digest.h>
 #include <imad/journal.h>
 #include <imad/log.h>
 #include <imad/util.h>
@@ -187,7 +188,7 @@ static int configure(struct daemon *d, const struct options *o)
 	log_set_level(d->conf.log_level);
 	d->hash = algo_by_name(d->conf.hash, strlen(d->conf.hash));
 	d->template = daemon_find_template(d->conf.template, strlen(d->conf.template));
-	if (!d->hash || !d->hash->openssl)
+	if (!digest_can(d->hash))
 		return log_errno(LOG_ERR, -EINVAL, "unknown hash algorithm '%s'", d->conf.hash);
 	if (!d->template)
 		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);

@@ -70,7 +70,7 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 
 	if (cause == IMAD_CAUSE_PASS || cause == IMAD_CAUSE_DENIED || IMAD_FOUND_KIND(content->found) == IMAD_LABEL_SIGNATURE)
 		return;
-	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE || !algo || !algo->openssl)
+	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE || !digest_can(algo))
 		algo = d->hash;
 	r = file_hash(scratch, fd, &algo, 1, &digest);
 	if (r == 0)

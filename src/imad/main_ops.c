@@ -300,6 +300,16 @@ static int hash_for_label(struct daemon *d, void *scratch, int fd, struct digest
 	return 1;
 }
 
+/* The name is found out only now: no relabelling that works need wait for it. */
+static void tell_unlabelled(struct daemon *d, int fd, int r)
+{
+	char name[FILE_NAME_MAX];
+
+	if (name_of(d, fd, name) < 0)
+		strcpy(name, "?");
+	log_errno(LOG_WARNING, r, "cannot keep the label of '%s', which has changed", name);
+}
+
 static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret)
 {
 	struct imad_gen before, after;
@@ -317,8 +327,10 @@ static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct dige
 		return 0;
 	if (r == 0)
 		r = daemon_set_label(fd, ret, false);
-	if (r < 0)
-		return log_errno(LOG_WARNING, r, "cannot keep the label of a changed file");
+	if (r < 0) {
+		tell_unlabelled(d, fd, r);
+		return r;
+	}
 	if (before.written)
 		(void)daemon_probe(d, fd, before.written, &probe); /* if not, the next use does it again */
 	return 1;

@@ -47,6 +47,11 @@ static EVP_MD *fetch(const struct algo *algo)
 	return first;
 }
 
+bool digest_can(const struct algo *algo)
+{
+	return algo && fetch(algo);
+}
+
 static int context_new(const struct algo *algo, EVP_MD_CTX **ret)
 {
 	EVP_MD *md = fetch(algo);

@@ -62,6 +62,49 @@ expect 2 'no file or folder given' "$IMACTL" label
 expect 2 "unknown hash algorithm 'rot13'" "$IMACTL" label --algo rot13 "$T"
 expect 2 'a number from 1 to 64' "$IMACTL" label --jobs 0 "$T"
 
+# Of each its own cause, whatever its name, and the rest is done all the same.
+mkdir "$T/odd" "$T/odd/closed"
+nl=$(printf 'new\nline') latin=$(printf 'latin\377') bell=$(printf 'bell\033[2J')
+for f in "$nl" "$latin" "$bell" closed/one; do echo x >"$T/odd/$f"; done
+mkfifo "$T/odd/fifo"
+mknod "$T/odd/null" c 1 3 2>/dev/null || :
+ln -s loop "$T/odd/loop"
+python3 -c "import os, socket; os.chdir('$T/odd'); socket.socket(socket.AF_UNIX).bind('socket')"
+expect 0 '^4 labelled, 0 right already, 0 signed, 0 kept, 0 failed' "$IMACTL" label "$T/odd"
+holds 0404 sha256sum "$T/odd/$latin"
+expect 1 "cannot label '$T/odd/fifo': neither a regular file nor a folder" "$IMACTL" label "$T/odd/fifo"
+expect 1 "cannot label '$T/odd/loop': Too many levels of symbolic links" "$IMACTL" label "$T/odd/loop"
+if chattr +i "$T/odd/$nl" "$T/odd/$latin" "$T/odd/$bell" 2>/dev/null; then
+	expect 1 '^1 labelled, 0 right already, 0 signed, 0 kept, 3 failed' "$IMACTL" label --algo sha512 "$T/odd"
+	for name in 'new\\x0aline' 'latin\\xff' 'bell\\x1b\[2J'; do
+		grep -qx "imactl: cannot label '$T/odd/$name': Operation not permitted" "$T/err"
+		verdict "one line tells of $name" $?
+	done
+	expect 1 '"labelled":0,"right":1,"signed":0,"kept":0,"failed":3,' "$IMACTL" label --algo sha512 --json "$T/odd"
+	python3 -c "import json, sys; json.load(open('$T/out'))"
+	verdict 'it is JSON' $?
+	chattr -i "$T/odd/$nl" "$T/odd/$latin" "$T/odd/$bell"
+fi
+chmod 755 "$T" "$T/odd"
+chmod 700 "$T/odd/closed"
+cp "$IMACTL" "$T/imactl" # where it lies may be closed, too
+expect 1 "cannot label '$T/odd/closed': Permission denied" \
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$T/imactl" label "$T/odd"
+
+# Files that come and go meanwhile are no reason to end, and what stays is labelled.
+mkdir "$T/going" && echo x >"$T/going/stays"
+(i=0; while :; do i=$((i + 1)); echo $i >"$T/going/$i"; rm -f "$T/going/$((i - 20))"; done) &
+going=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	"$IMACTL" label "$T/going" >"$T/out" 2>"$T/err" || :
+	grep -v "No such file or directory\|it changes while it is read" "$T/err" >>"$T/others"
+done
+kill $going
+wait $going 2>/dev/null
+[ ! -s "$T/others" ]
+verdict 'files that vanish' $?
+holds 0404 sha256sum "$T/going/stays"
+
 # A file that never holds still gets no label that counts as done.
 truncate -s 256M "$T/busy"
 (while :; do echo x >>"$T/busy"; done) &

@@ -73,6 +73,13 @@ static void lacking(void **state)
 	assert_int_equal(digest_stream_new(algo_by_name("streebog256", 11), &s), -EOPNOTSUPP);
 	assert_null(s);
 	digest_stream_free(NULL);
+
+	/* Some have a name in libcrypto, and are not in the provider that it loads. */
+	assert_false(digest_can(NULL));
+	assert_false(digest_can(algo_by_name("wp512", 5)));
+	assert_true(digest_can(algo_by_id(ALGO_SHA256)));
+	for (unsigned int id = 0; id < ALGO_COUNT; id++)
+		assert_int_equal(digest_can(algo_by_id(id)), digest_buf(algo_by_id(id), "abc", 3, &d) == 0);
 }
 
 static void *hash_often(void *arg)

@@ -76,6 +76,7 @@ static void labels(void **state)
 static void labels_of_unknown_algorithms(void **state)
 {
 	uint8_t label[34] = { 4 }, buffer[64];
+	struct digest unused;
 
 	(void)state;
 	set("security.evm", NULL, 0);
@@ -85,7 +86,7 @@ static void labels_of_unknown_algorithms(void **state)
 		label[1] = (uint8_t)id;
 		set("security.ima", label, sizeof(label));
 		assert_int_equal(file_label(fd, buffer, &algo), 0);
-		assert_ptr_equal(algo, algo_by_id(id)->openssl ? algo_by_id(id) : NULL);
+		assert_ptr_equal(algo, digest_buf(algo_by_id(id), "", 0, &unused) == 0 ? algo_by_id(id) : NULL);
 	}
 }
 
@@ -119,7 +120,7 @@ static void hash_labels(void **state)
 	struct digest sha1 = { .algo = ALGO_SHA1, .size = 20, .bytes = { 7 } };
 	struct digest sha256 = { .algo = ALGO_SHA256, .size = 32, .bytes = { 8 } };
 	static const uint8_t signature[] = { 3, 2, 4, 0 }, verity[] = { 6, 3, 4, 0 };
-	uint8_t as_sha1[21] = { 1, 7 }, as_sha256[34] = { 4, ALGO_SHA256, 8 }, huge[200] = { 3 };
+	uint8_t as_sha1[21] = { 1, 7 }, as_sha256[34] = { 4, ALGO_SHA256, 8 }, huge[3000] = { 3 };
 
 	(void)state;
 	set("security.ima", NULL, 0);
@@ -138,6 +139,11 @@ static void hash_labels(void **state)
 	assert_label(verity, sizeof(verity));
 	set("security.ima", huge, sizeof(huge));
 	assert_int_equal(file_set_hash_label(fd, &sha256), 0);
+	huge[0] = 4; /* a hash with something behind it is none the less a hash */
+	as_sha256[33] = 1;
+	set("security.ima", huge, sizeof(huge));
+	assert_int_equal(file_set_hash_label(fd, &sha256), 1);
+	assert_label(as_sha256, sizeof(as_sha256));
 	assert_int_equal(file_set_hash_label(-1, &sha256), -EBADF);
 }
 

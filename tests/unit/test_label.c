@@ -164,6 +164,33 @@ static void signatures(void **state)
 	}
 }
 
+/* The longest value that an extended attribute can have. */
+static void longest(void **state)
+{
+	const size_t n = 65536;
+	cleanup_free uint8_t *value = calloc(1, n);
+	struct digest zeros = { .algo = ALGO_SHA256, .size = 32 };
+	const char *why = NULL;
+	struct label l;
+
+	(void)state;
+	assert_non_null(value);
+	memcpy(value, (uint8_t[]){ 4, ALGO_SHA256 }, 2);
+	assert_ok(label_decode(value, n, &l, NULL));
+	assert_int_equal(l.len, 32);
+	assert_true(label_holds(&l, &zeros));
+	value[33] = 1;
+	assert_false(label_holds(&l, &zeros));
+	memcpy(value, (uint8_t[]){ 3, 2, ALGO_SHA256, ID, 0xff, 0xf7 }, 9);
+	assert_ok(label_decode(value, n, &l, NULL));
+	assert_int_equal(l.len, n - 9);
+	assert_int_equal(label_decode(value, n - 1, &l, &why), -EBADMSG);
+	assert_string_equal(why, "signature is not as long as its header says");
+	memset(value, 1, n);
+	assert_ok(label_decode(value, n, &l, NULL));
+	assert_false(label_holds(&l, &zeros));
+}
+
 static void golden(void **state)
 {
 	static const struct {
@@ -200,6 +227,7 @@ int main(void)
 		cmocka_unit_test(forms),	cmocka_unit_test(digests),
 		cmocka_unit_test(digest_of_the_default_hash),
 		cmocka_unit_test(signatures),	cmocka_unit_test(golden),
+		cmocka_unit_test(longest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
