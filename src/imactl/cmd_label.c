@@ -20,6 +20,7 @@
 #include "tree.h"
 
 #define CHUNK (256u << 10) /* fits the second-level cache */
+#define OLD_USUAL 1024
 #define OLD_MAX 65536	   /* XATTR_SIZE_MAX */
 #define TRIES 3		   /* of a file that changes while it is read */
 
@@ -155,6 +156,14 @@ static void label_unopened(void *arg, int fd, const char *path)
 	label_denied(j, fd, path);
 }
 
+/* Few are longer than that, and the kernel clears all of the room that it is offered. */
+static ssize_t read_label(int fd, uint8_t old[OLD_MAX])
+{
+	ssize_t n = fgetxattr(fd, "security.ima", old, OLD_USUAL);
+
+	return n < 0 && errno == ERANGE ? fgetxattr(fd, "security.ima", old, OLD_MAX) : n;
+}
+
 static void label_file(void *arg, void *thread, int fd, const struct stat *first, const char *path)
 {
 	struct own *own = thread;
@@ -165,7 +174,7 @@ static void label_file(void *arg, void *thread, int fd, const struct stat *first
 
 	j->looked_at++;
 	for (unsigned int i = 0; i < TRIES && r == -EBUSY; i++) {
-		had = fgetxattr(fd, "security.ima", own->old, sizeof(own->old));
+		had = read_label(fd, own->old);
 		if (had < 0 && errno != ENODATA) {
 			r = -errno;
 		} else if (!j->force && had > 0 && (own->old[0] == LABEL_SIGNATURE || own->old[0] == LABEL_VERITY)) {

@@ -10,15 +10,18 @@
 #include <imad/signature.h>
 #include <imad/util.h>
 
+#define LABEL_USUAL 1024 /* the kernel clears all of the room that it is offered */
 #define LABEL_MAX 65536 /* XATTR_SIZE_MAX */
 
 int finder_read(int fd, struct finder *f)
 {
 	cleanup_free uint8_t *bytes = malloc(LABEL_MAX);
-	ssize_t n = bytes ? fgetxattr(fd, "security.ima", bytes, LABEL_MAX) : -1;
+	ssize_t n = bytes ? fgetxattr(fd, "security.ima", bytes, LABEL_USUAL) : -1;
 
 	if (!bytes)
 		return -ENOMEM;
+	if (n < 0 && errno == ERANGE)
+		n = fgetxattr(fd, "security.ima", bytes, LABEL_MAX);
 	if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
 		return -errno;
 	f->n = n > 0 ? (size_t)n : 0;
