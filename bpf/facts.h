@@ -9,6 +9,9 @@ struct walk {
 	__u32 base;
 	__u32 rule; /* that decided about appraisal: 1 + index in the map, 0: none */
 	bool silent; /* only asking: the rules do not count it as a hit */
+	bool written; /* somebody can write beneath an overlay */
+	bool loose;  /* it lies in memory, and somebody can change it unseen */
+	bool told;   /* of a use that goes round: not for the first time */
 };
 
 static __always_inline int has_cap(const struct cred *cred, int cap)
@@ -50,6 +53,20 @@ static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode
 		bpf_probe_read_kernel_str(f->fsname, sizeof(f->fsname), sb->s_type->name);
 	if ((conds & IMAD_COND_FS_SUBTYPE) && sb->s_subtype)
 		bpf_probe_read_kernel_str(f->fs_subtype, sizeof(f->fs_subtype), sb->s_subtype);
+}
+
+/* What is different for the overlay's file above, in facts that are filled: @inode is an address, no more. */
+static __always_inline void fill_facts_above(struct imad_facts *f, const struct inode *inode, __u32 conds)
+{
+	const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+
+	f->fsmagic = BPF_CORE_READ(sb, s_magic);
+	f->fowner = BPF_CORE_READ(inode, i_uid.val);
+	f->fgroup = BPF_CORE_READ(inode, i_gid.val);
+	if (conds & IMAD_COND_FSUUID)
+		bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
+	if (conds & IMAD_COND_FSNAME)
+		bpf_probe_read_kernel_str(f->fsname, sizeof(f->fsname), BPF_CORE_READ(sb, s_type, name));
 }
 
 static long walk_rule(__u32 i, struct walk **at)

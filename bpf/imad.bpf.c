@@ -34,9 +34,10 @@ char LICENSE[] SEC("license") = "GPL";
 #include "facts.h"
 #include "event.h"
 #include "want.h"
+#include "overlay.h"
 #include "data.h"
-#include "appraise.h"
 #include "restart.h"
+#include "appraise.h"
 #include "open.h"
 #include "read.h"
 
@@ -44,6 +45,7 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 {
 	struct imad_gen *g = gen_find(inode); /* none: no verdict can be valid, nothing to void */
 
+	changes_beneath(inode);
 	if (!g)
 		return;
 	keep_found(inode, g);
@@ -161,7 +163,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 {
 	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
 	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0, unmatched = 0;
-	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false;
+	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false, loader;
 	struct inode *inode = file->f_inode;
 	struct imad_open o = {};
 	struct walk w = {};
@@ -188,7 +190,8 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		if (o.found & IMAD_FOUND_KNOWN)
 			slots &= ~IMAD_SLOT_APPRAISE; /* by what counts for an open, if not by a verdict */
 	}
-	if (exec && !bpf_map_lookup_elem(&in_elf_exec, &tid)) {
+	loader = exec && bpf_map_lookup_elem(&in_elf_exec, &tid);
+	if (exec && !loader) {
 		func = slots ? func : IMAD_BPRM_CHECK;
 		slots |= match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done | slots);
 		expect_creds(&w, &slots, &maybe, done);
@@ -197,6 +200,8 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		w.silent = true;
 		maybe |= match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done | slots | maybe);
 		maybe |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots | maybe);
+		if (loader && r == 0 && (maybe & IMAD_SLOT_APPRAISE))
+			r = ask_for_loader(file, inode, v, &slots, &late);
 		maybe |= expect_kernel(&w.facts, done);
 	}
 	if ((slots || maybe) && (r != -ERESTARTNOINTR || late))
@@ -218,6 +223,8 @@ int BPF_PROG(imad_file_open, struct file *file)
 	struct imad_gen *g;
 	int writers;
 
+	if (is_regular(inode))
+		note_beneath(file, inode);
 	if (control.probe_tid && control.probe_tid == (__u32)bpf_get_current_pid_tgid()) {
 		if (!is_overlay_backing(file, inode))
 			answer_probe(file, inode);
@@ -228,6 +235,8 @@ int BPF_PROG(imad_file_open, struct file *file)
 	leave_held();
 	flags = file->f_flags;
 	mask = open_mask(file->f_mode, flags);
+	if (flags & FMODE_EXEC_FLAG)
+		note_loader(inode);
 	if (file->f_mode & FMODE_WRITE) {
 		int r = control.opens_appraised ? writer_comes(file, mask) : 0;
 
@@ -240,6 +249,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (!(mask & (control.masks | IMAD_MAY_READ | IMAD_MAY_EXEC)))
 		return 0; /* only written, and no rule asks for that */
 
+	settle_beneath(inode);
 	epoch = *(volatile __u32 *)&control.epoch; /* before anything that the policy decides */
 	g = gen_find(inode);
 	writers = writers_of(inode);
@@ -274,6 +284,8 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	if (!n_late_opens || bpf_map_delete_elem(&late_opens, &tid))
 		return r;
 	__sync_fetch_and_sub(&n_late_opens, 1);
+	if (r == -ERESTARTNOINTR)
+		return -ERESTARTNOINTR;
 	g = gen_find(inode);
 	v = verdict_find(inode);
 	slots = g ? pending_slots(g->want, v) : 0;
@@ -292,9 +304,11 @@ static __always_inline int check_program(struct linux_binprm *bprm)
 	struct walk w = {};
 	int r;
 
+	w.loose = !settle_memory(inode);
+	w.written = settle_beneath(inode) > 0;
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (is_settled(inode, v, done) || is_skipped(inode))
+	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
@@ -306,7 +320,7 @@ static __always_inline int check_program(struct linux_binprm *bprm)
 		if (r == 0)
 			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
 	}
-	if (slots)
+	if (slots && is_news(&w, r))
 		use(file, inode, v, func, slots);
 	return r;
 }
@@ -329,8 +343,10 @@ int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
 
 	if (!control.active)
 		return 0;
-	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F')
+	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F') {
 		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
+		note_program(bprm->file->f_inode);
+	}
 	r = check_program(bprm);
 	if (r < 0)
 		bpf_map_delete_elem(&in_elf_exec, &tid);
@@ -349,15 +365,17 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 
 	if (!control.active || !(control.funcs & (1u << IMAD_CREDS_CHECK)))
 		return 0;
+	w.loose = !settle_memory(inode);
+	w.written = settle_beneath(inode) > 0;
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (is_settled(inode, v, done) || is_skipped(inode))
+	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	fill_ids(&w.facts, bprm->cred, control.conds);
 	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
 	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
-	if (slots)
+	if (slots && is_news(&w, r))
 		use(file, inode, v, IMAD_CREDS_CHECK, slots);
 	return r;
 }
@@ -378,6 +396,7 @@ int BPF_PROG(imad_task_free, struct task_struct *task)
 	__u32 tid = task->pid;
 
 	bpf_map_delete_elem(&in_elf_exec, &tid);
+	bpf_map_delete_elem(&exec_files, &tid);
 	bpf_map_delete_elem(&rounds, &tid);
 	return 0;
 }
@@ -402,16 +421,14 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	if (r < 0)
 		return r;
 	g = gen_find(inode);
-	/* The mapping keeps the real file open, not the overlay's: stores through it are seen nowhere. */
-	if (g && (prot & PROT_WRITE) && (flags & MAP_SHARED) && inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC) {
-		__sync_fetch_and_or(&g->flags, IMAD_GEN_UNCACHED);
-		invalidate(g, IMAD_CHANGE_MAPPED);
-	}
+	w.written = settle_beneath(inode) > 0;
+	w.loose = (prot & PROT_EXEC) && !settle_memory(inode);
 	v = verdict_find(inode);
 	done = done_slots(g, v, writers_of(inode));
-	if (is_settled(inode, v, done) || is_skipped(inode))
+	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
 		return 0;
 	if (prot & PROT_EXEC) {
+		done |= done_for_exec(file, inode, g, v);
 		fill_facts(&w.facts, inode, control.conds);
 		if (reqprot & PROT_EXEC) {
 			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
@@ -421,7 +438,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 		slots |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots);
 		if (r == 0)
 			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK, true);
-		if (slots)
+		if (slots && is_news(&w, r))
 			use(file, inode, v, func, slots);
 		return r;
 	}
@@ -438,6 +455,7 @@ static __always_inline void size_changes(struct dentry *dentry, struct iattr *at
 
 	if (!(attr->ia_valid & ATTR_SIZE) || !inode)
 		return;
+	changes_beneath(inode);
 	g = gen_find(inode);
 	if (!g)
 		return;

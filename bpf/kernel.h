@@ -33,8 +33,11 @@ typedef long long loff_t;
 #define SB_KERNMOUNT (1 << 22)
 #define SB_I_IMA_UNVERIFIABLE 0x60 /* SB_I_IMA_UNVERIFIABLE_SIGNATURE | SB_I_UNTRUSTED_MOUNTER */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define TMPFS_MAGIC 0x01021994
+#define F_SEALS_ALL 0xf /* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE */
 #define CAP_SETGID 6
 #define CAP_SETUID 7
+#define CAP_SYS_ADMIN 21
 #define EACCES 13
 #define EPERM 1
 #define EINVAL 22
@@ -116,6 +119,11 @@ struct inode {
 	atomic_t i_readcount; /* CONFIG_IMA or CONFIG_FILE_LOCKING */
 };
 
+struct shmem_inode_info {
+	unsigned int seals;
+	struct inode vfs_inode;
+};
+
 struct hlist_bl_node {
 	struct hlist_bl_node **pprev;
 };
@@ -151,6 +159,12 @@ struct file {
 	unsigned int f_flags;
 	struct path f_path;
 	struct inode *f_inode;
+};
+
+/* What overlayfs opens, since 6.5; up to 6.6 without this field. */
+struct backing_file {
+	struct file file;
+	struct path user_path;
 };
 
 struct linux_binprm {

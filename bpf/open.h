@@ -188,6 +188,19 @@ static __always_inline int ask_for_writer(struct file *file, struct inode *inode
 	return -ERESTARTNOINTR;
 }
 
+/* ld.so is mapped when its exec can only be killed any more: if nobody will hold it, the exec goes round until it is known. */
+static __always_inline int ask_for_loader(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 *slots,
+					  bool *late)
+{
+	bool first = !goes_round(inode);
+
+	if (gate_will_hold(file, inode, v) || restart(inode, false) == 0)
+		return 0;
+	*slots |= IMAD_SLOT_APPRAISE;
+	*late = first;
+	return -ERESTARTNOINTR;
+}
+
 /*
  * Before a writer counts as one, because one that is refused changes nothing: what was
  * found stays true, and what is found now is of content that it has not touched.

@@ -12,9 +12,10 @@
 #define IMAD_BPF_RESTART_H
 
 #define RESTART_NS 2000000000ull /* longer than that nobody goes round */
+#define RETELL_NS 250000000ull	 /* the daemon may not have heard, or not have found the file */
 
 struct round {
-	__u64 since, inode;
+	__u64 since, last, told, inode;
 };
 
 /* Threads that go round. */
@@ -50,13 +51,19 @@ static __always_inline bool can_restart(bool mapping)
 #endif
 }
 
-/* Whether this thread is on another round for @inode. */
+/* Whether this thread is on another round for @inode, and the daemon was told lately. */
 static __always_inline bool goes_round(struct inode *inode)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct round *r = bpf_map_lookup_elem(&rounds, &tid);
+	__u64 now = bpf_ktime_get_ns();
 
-	return r && r->inode == (__u64)inode;
+	if (!r || r->inode != (__u64)inode || now - r->last > RESTART_NS)
+		return false;
+	if (now - r->told < RETELL_NS)
+		return true;
+	r->told = now;
+	return false;
 }
 
 static __always_inline void end_round(void)
@@ -69,17 +76,20 @@ static __always_inline void end_round(void)
 /* -ERESTARTNOINTR, or 0: it cannot begin anew, or has done so for too long. */
 static __always_inline int restart(struct inode *inode, bool mapping)
 {
-	struct round begin = { .since = bpf_ktime_get_ns(), .inode = (__u64)inode }, *r;
+	__u64 now = bpf_ktime_get_ns();
+	struct round begin = { .since = now, .last = now, .told = now, .inode = (__u64)inode }, *r;
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	if (!can_restart(mapping))
 		return 0;
 	r = bpf_map_lookup_elem(&rounds, &tid);
-	if (!r || r->inode != begin.inode) {
+	if (!r || r->inode != begin.inode || now - r->last > RESTART_NS) { /* the last one came to its end unseen */
 		bpf_map_update_elem(&rounds, &tid, &begin, BPF_ANY);
-	} else if (begin.since - r->since > RESTART_NS) {
+	} else if (now - r->since > RESTART_NS) {
 		end_round();
 		return 0;
+	} else {
+		r->last = now;
 	}
 	if (bpf_send_signal_thread(SIGSTOP) < 0) /* process 1, threads of the kernel */
 		return 0;

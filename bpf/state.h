@@ -53,6 +53,26 @@ struct {
 	__type(value, __u8);
 } in_elf_exec SEC(".maps");
 
+/*
+ * The files of each thread's exec under appraise rules, as they were when they were
+ * opened or checked. Nobody can write them until they are mapped; when only their
+ * label changes before that, the exec must not be killed half-way.
+ */
+struct exec_file {
+	__u64 inode, gen, content;
+};
+
+struct exec_files {
+	struct exec_file program, loader;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct exec_files);
+} exec_files SEC(".maps");
+
 /* Threads whose open is wanted and will not be held: file_post_open hashes for them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -159,6 +179,15 @@ static __always_inline __u64 settled_key(__u32 epoch, __u64 gen)
 
 /* The content may change from now on: every verdict about the old generation is void. */
 static __always_inline void move_generation(struct imad_gen *g)
+{
+	__sync_fetch_and_add(&g->content, 1);
+	__sync_fetch_and_add(&g->gen, 1);
+	g->quiet = 0;
+	count(invalidations);
+}
+
+/* The same of the label alone. */
+static __always_inline void invalidate_label(struct imad_gen *g)
 {
 	__sync_fetch_and_add(&g->gen, 1);
 	g->quiet = 0;

@@ -180,6 +180,7 @@ struct imad_gen {
 	__u64 settled; /* epoch << 32 | low half of gen at which nothing is left to do while nobody writes */
 	__u64 quiet; /* epoch << 32 | uid that no FILE_CHECK rule matched here: its next open need not ask again */
 	__u64 written; /* generation of the newest write that appraisal allowed: after it the label is made anew. 0: none */
+	__u64 content; /* moves with @gen, but not when only the label changes */
 	__u32 kept;    /* what was found before somebody could write: counts for opens until nobody can. IMAD_FOUND_KNOWN */
 	__u32 kept_epoch; /* ... as imad_verdict.found_epoch */
 	struct imad_change changed; /* the newest; of two at once it may be of both */
@@ -190,6 +191,8 @@ struct imad_gen {
 #define IMAD_GEN_REPORTED 0x10 /* open_writers was said: not again before the last writer has gone */
 #define IMAD_GEN_BARE 0x20   /* the newest want came through a detached or internal mount: no path, only a name */
 #define IMAD_GEN_UPDATE 0x40 /* a hash rule matched: with its last writer the label is made anew */
+#define IMAD_GEN_UNLABELLED 0x80 /* its label is being removed, or has been: as if there were none */
+#define IMAD_GEN_SEALED 0x100 /* in memory, and seen fully sealed: this generation and later ones are about final content */
 #define IMAD_GEN_TOMTOU 0x4  /* read under a measure rule: the next open for write is a ToMToU violation */
 
 #define IMAD_WANT(gen, slots) (((__u64)(__u32)(gen) << 32) | (__u32)(slots))
@@ -287,6 +290,7 @@ struct imad_control {
 	__u32 n_skip;	 /* used of @skip */
 	__u64 skip[IMAD_SKIP_MAX]; /* superblock magics on which no rule can measure anything */
 };
+#define IMAD_TOLD_A_SECOND 200 /* failures: a program that tries again and again must not fill the logs */
 enum imad_appraise { IMAD_APPRAISE_OFF, IMAD_APPRAISE_LOG, IMAD_APPRAISE_ENFORCE };
 enum imad_hold { IMAD_HOLD_OPEN, IMAD_HOLD_ACCESS };
 

@@ -24,6 +24,7 @@
 	X(DENIED_ALGORITHM, "denied-hash-algorithm")                                              \
 	X(MPROTECT, "failed-mprotect")                                                            \
 	X(NOT_APPRAISED, "not-appraised") /* unknown yet and not to be held: the next try may pass */ \
+	X(UNSEALED, "not-sealed") /* a program in memory that somebody may still change */        \
 	X(WRITERS, "open-writers")	  /* somebody can change what is to be executed */        \
 	X(IMMUTABLE, "immutable-signed-file") /* opened for write */                              \
 	X(UNVERIFIABLE, "unverifiable-signature") /* a filesystem that may give other content each time */ \

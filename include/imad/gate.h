@@ -53,10 +53,12 @@ void gate_free(struct gate *g);
 void gate_freep(struct gate **g);
 
 /*
- * From now on hold opens too and hear of every writer that closes, on filesystems marked
- * from now on: those that are marked are marked again by whoever knows them.
+ * From now on hold opens too and, with @writers, hear of every writer that closes, on
+ * filesystems marked from now on: those that are marked are marked again by whoever
+ * knows them. The second: hold nothing else any more.
  */
-void gate_hold_opens(struct gate *g);
+void gate_hold_opens(struct gate *g, bool writers);
+void gate_hold_opens_only(struct gate *g);
 
 /* Gate the filesystem that @path is on (no symlink is followed). 0 or negative errno. */
 int gate_mark(struct gate *g, const char *path, bool overlay);

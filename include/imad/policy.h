@@ -106,6 +106,7 @@ struct policy_summary {
 	uint32_t funcs;	  /* POLICY_FUNC_BIT()s */
 	uint32_t conds;
 	bool appraises_opens; /* FILE_CHECK */
+	bool appraises_programs; /* what is executed or mapped to be */
 	bool may_match_magic_all; /* no rule restricts by filesystem: every superblock must be gated */
 };
 void policy_summarize(const struct policy *p, struct policy_summary *ret);

@@ -38,8 +38,11 @@ static const struct cause {
 	{ "failed-mprotect", "A program made memory executable in which a file was mapped without being so. Nobody had looked at the file as a program.",
 	  { "have the program map the file executable at once (mmap with PROT_EXEC), as the dynamic loader does" } },
 	{ "not-appraised", "imad did not know the file yet, and this use could not be held until it did: the file was in memory, on a "
-			   "network filesystem or FUSE, its label had just been changed, or imad did not answer in time.",
+			   "network filesystem or FUSE, it changed again and again, or imad did not answer in time.",
 	  { "try again: by now imad mostly knows it", "imactl status shows which filesystems are held and whether the deadline was missed" } },
+	{ "not-sealed", "It is in memory (memfd), and not sealed against all changes, so what would run could change.",
+	  { "seal it fully before it is executed (F_SEAL_SEAL, SHRINK, GROW, WRITE), as runc does",
+	    "execute the file that it was copied from" } },
 	{ "open-writers", "Somebody had the file open for write, so what would run could change while it runs.",
 	  { "who has it open:  fuser -v %s", "try again when that is closed" } },
 	{ "immutable-signed-file", "The file is signed, and a signed file is not opened for write: its signature would be wrong.",

@@ -62,7 +62,7 @@ struct engine {
 void job_run(struct job *j, void *scratch);
 /* Set or take back the ignore mark after @v was decided; publishes @v. Calls only ops. */
 void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive);
-/* What the daemon has found of the label for this state, with IMAD_FOUND_KNOWN; 0: nothing. */
+/* What the daemon has found of the label for this state, with IMAD_FOUND_KNOWN; 0: nothing, or nothing that lasts. */
 uint32_t engine_found(const struct imad_gen *g, const struct imad_verdict *v);
 /* What a held use of an inode in this state still wants; *@maybe: only if it is an ELF object. */
 uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe);

@@ -28,7 +28,9 @@ uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, 
 
 uint32_t engine_found(const struct imad_gen *g, const struct imad_verdict *v)
 {
-	return v->gen == g->gen && (v->done & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
+	if (v->gen != g->gen || !(v->done & IMAD_SLOT_APPRAISE) || (v->flags & IMAD_VERDICT_PROVISIONAL))
+		return 0;
+	return v->found | IMAD_FOUND_KNOWN;
 }
 
 static void settle(struct engine *e, int fd, const struct imad_gen *g, struct imad_verdict v, bool survive)
@@ -448,7 +450,8 @@ void job_run(struct job *j, void *scratch)
 		return;
 	}
 	engine_count(e, &e->counters.measured);
-	if (j->slots & IMAD_SLOT_APPRAISE)
+	/* Of content that somebody could write while it was read nobody is told who comes after that: BPF knows who can. */
+	if ((j->slots & IMAD_SLOT_APPRAISE) && !j->provisional)
 		j->found = j->content.found | IMAD_FOUND_KNOWN;
 	flags = j->is_use ? j->use.flags : j->gen.flags;
 	if (flags & IMAD_GEN_BARE)

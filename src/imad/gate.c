@@ -234,9 +234,14 @@ void gate_freep(struct gate **g)
 	gate_free(*g);
 }
 
-void gate_hold_opens(struct gate *g)
+void gate_hold_opens(struct gate *g, bool writers)
 {
-	g->mask |= FAN_OPEN_PERM | FAN_CLOSE_WRITE;
+	g->mask |= FAN_OPEN_PERM | (writers ? FAN_CLOSE_WRITE : 0);
+}
+
+void gate_hold_opens_only(struct gate *g)
+{
+	g->mask &= ~FAN_ACCESS_PERM;
 }
 
 /* What is held, of all that a mark tells of. */
@@ -259,7 +264,12 @@ static int change_mark(struct gate *g, unsigned int how, const char *path, bool 
 
 int gate_mark(struct gate *g, const char *path, bool overlay)
 {
-	return change_mark(g, FAN_MARK_ADD, path, overlay);
+	int r = change_mark(g, FAN_MARK_ADD, path, overlay);
+
+	if (r == 0 && !(g->mask & FAN_ACCESS_PERM)) /* if it held those once */
+		(void)fanotify_mark(group_of(g, overlay)->fd, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM | FAN_MARK_DONT_FOLLOW,
+				    FAN_ACCESS_PERM, AT_FDCWD, path);
+	return r;
 }
 
 int gate_unmark(struct gate *g, const char *path, bool overlay)

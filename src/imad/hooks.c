@@ -261,7 +261,7 @@ static void summarize(const struct imad_control *c, const struct policy *p, stru
 		return;
 	ret->classes &= ~IMAD_APPRAISE;
 	ret->all_slots &= ~IMAD_SLOT_APPRAISE;
-	ret->appraises_opens = false;
+	ret->appraises_opens = ret->appraises_programs = false;
 }
 
 int hooks_set_policy(struct hooks *h, const struct policy *p)
@@ -335,6 +335,11 @@ uint32_t hooks_epoch(const struct hooks *h)
 	return __atomic_load_n(&h->skel->bss->control.epoch, __ATOMIC_ACQUIRE);
 }
 
+uint64_t hooks_untold(const struct hooks *h)
+{
+	return __atomic_load_n(&h->skel->bss->untold, __ATOMIC_RELAXED);
+}
+
 void hooks_new_epoch(struct hooks *h)
 {
 	(void)__atomic_add_fetch(&h->skel->bss->control.epoch, 1, __ATOMIC_ACQ_REL);
@@ -344,6 +349,11 @@ void hooks_new_trust(struct hooks *h)
 {
 	__atomic_store_n(&h->skel->bss->control.trust_epoch, hooks_epoch(h) + 1, __ATOMIC_RELEASE);
 	hooks_new_epoch(h);
+}
+
+uint32_t hooks_trust_epoch(const struct hooks *h)
+{
+	return __atomic_load_n(&h->skel->bss->control.trust_epoch, __ATOMIC_ACQUIRE);
 }
 
 int hooks_state(struct hooks *h, int fd, struct imad_gen *gen, bool *has_gen, struct imad_verdict *verdict)

@@ -24,11 +24,13 @@
 #include <imad/audit.h>
 #include <imad/digest.h>
 #include <imad/journal.h>
+#include <imad/known.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
 
+#define KNOWN_MAX 32768 /* 80 bytes each, as they come */
 #define CONF_PATH IMAD_SYSCONFDIR "/imad.conf"
 #define DESCRIPTORS_WANTED (1u << 19) /* one a held use; an open that finds none left is denied by the kernel */
 #define TICK_US 100000ull
@@ -193,6 +195,8 @@ static int configure(struct daemon *d, const struct options *o)
 	if (!d->template)
 		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
 	r = daemon_load_keys(d);
+	if (r == 0)
+		r = known_new(KNOWN_MAX, &d->known);
 	return r < 0 ? r : daemon_first_policy(d, o->check);
 }
 
@@ -270,7 +274,7 @@ static int make_parts(struct daemon *d)
 	int r;
 
 	gate_ops.arg = mounts_ops.arg = d;
-	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || daemon_appraises_opens(d, &d->rules->policy) ||
+	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || daemon_must_hold_opens(d, &d->rules->policy) ||
 				  (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
 	r = failures_new(&d->failures);
@@ -335,6 +339,7 @@ static void stop(struct daemon *d)
 	hooks_free(d->hooks);
 	trust_unref(d->trust);
 	failures_free(d->failures);
+	known_free(d->known);
 	sd_event_source_unref(d->confirm_timer);
 	sd_event_unref(d->event);
 	ruleset_freep(&d->rules);

@@ -81,6 +81,7 @@ struct daemon {
 	unsigned int processes_before; /* that ran when the hooks came up */
 
 	struct trust *trust; /* keys and deny list; daemon_trust() for all threads but the event loop's */
+	struct known *known; /* what passed as a file */
 	struct hooks *hooks;
 	struct gate *gate;
 	struct sequencer *sequencer;
@@ -98,6 +99,7 @@ struct daemon {
 	bool labels_changed; /* the event thread's, with the next three: failures told in this second, and not told */
 	time_t told_second;
 	unsigned int told, held_back;
+	uint64_t untold; /* by BPF, of which the log has heard */
 	atomic_uint_fast64_t all_held_back;
 	atomic_bool late_stop;
 	pthread_mutex_t sync_lock;
@@ -173,6 +175,8 @@ int64_t daemon_request_int(struct json_object *o, const char *key);
 enum imad_appraise daemon_appraise_mode(const struct daemon *d);
 /* Appraised opens are held as such: whatever gate.hold says, from the first policy on that has them. */
 bool daemon_appraises_opens(const struct daemon *d, const struct policy *p);
+bool daemon_must_hold_opens(const struct daemon *d, const struct policy *p);
+void daemon_know_content(struct daemon *d, void *scratch, int fd, uint32_t epoch, struct engine_content *content);
 int daemon_hold_for(struct daemon *d, const struct policy *p);
 /*
  * main_preflight.c: whether @policy could be enforced without denying what the host needs to be

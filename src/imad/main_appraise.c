@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Appraisal as the settings want it: what is held for it, labels fixed. */
+#include <errno.h>
+#include <fcntl.h>
+
 #include <imad/appraise.h>
 #include <imad/file.h>
+#include <imad/known.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
+
+#define SEALED (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 enum imad_appraise daemon_appraise_mode(const struct daemon *d)
 {
@@ -27,23 +33,38 @@ bool daemon_appraises_opens(const struct daemon *d, const struct policy *p)
 	return sum.appraises_opens && d->conf.appraise != CONF_APPRAISE_OFF;
 }
 
+/*
+ * Where first accesses are held, newer kernels let a program be written that is being
+ * executed (exe_file_deny_write_access()): what was appraised is not what runs then.
+ */
+bool daemon_must_hold_opens(const struct daemon *d, const struct policy *p)
+{
+	struct policy_summary sum;
+
+	policy_summarize(p, &sum);
+	return (sum.appraises_opens || sum.appraises_programs) && d->conf.appraise != CONF_APPRAISE_OFF;
+}
+
 int daemon_hold_for(struct daemon *d, const struct policy *p)
 {
+	bool opens = daemon_appraises_opens(d, p);
 	int r;
 
-	if (d->opens_held || !daemon_appraises_opens(d, p))
+	if ((d->opens_held || !opens) && (d->hold == IMAD_HOLD_OPEN || !daemon_must_hold_opens(d, p)))
 		return 0;
-	gate_hold_opens(d->gate);
+	gate_hold_opens(d->gate, opens);
 	r = mounts_mark_again(d->mounts); /* more is held than is asked for, until the policy is there */
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "cannot hold opens, which the policy appraises");
 	if (d->hold == IMAD_HOLD_ACCESS)
-		log_msg(LOG_NOTICE, "opens are held, not the first access: the policy appraises them");
+		log_msg(LOG_NOTICE, "opens are held, not the first access: the policy appraises %s",
+			opens ? "them" : "programs");
 	d->hold = IMAD_HOLD_OPEN;
-	d->opens_held = true;
+	d->opens_held |= opens;
 	engine_hold_opens(d->engine);
 	hooks_hold_opens(d->hooks);
-	return 0;
+	gate_hold_opens_only(d->gate);
+	return mounts_mark_again(d->mounts);
 }
 
 int daemon_set_label(int fd, const struct digest *digest, bool force)
@@ -57,6 +78,41 @@ int daemon_set_label(int fd, const struct digest *digest, bool force)
 	if (again < 0)
 		return r;
 	return force ? file_force_hash_label(again, digest) : file_set_hash_label(again, digest);
+}
+
+/* What was found of a file of just this content, if one has passed. */
+static uint32_t known_copy(struct daemon *d, void *scratch, int fd)
+{
+	uint32_t found = 0;
+
+	for (uint32_t left = known_algos(d->known); left && !found; left &= left - 1) {
+		const struct algo *algo = algo_by_id(__builtin_ctz(left));
+		struct digest digest;
+
+		if (algo && file_hash(scratch, fd, &algo, 1, &digest) == 0)
+			found = known_find(d->known, &digest, hooks_trust_epoch(d->hooks));
+	}
+	return found;
+}
+
+/*
+ * A program that is copied into memory has no label there. When nobody can change it any
+ * more, it is what a file is that has passed with the same content. BPF sees to the order:
+ * what is found before the last seal counts for nothing (settle_memory()).
+ */
+void daemon_know_content(struct daemon *d, void *scratch, int fd, uint32_t epoch, struct engine_content *content)
+{
+	int seals = fcntl(fd, F_GET_SEALS); /* on tmpfs only */
+	uint32_t found;
+
+	if (content->found & IMAD_FOUND_DENIED)
+		return;
+	if (seals >= 0 && (seals & SEALED) == SEALED) {
+		found = IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE ? known_copy(d, scratch, fd) : 0;
+		content->found = found ? found : content->found;
+	} else if (content->found & IMAD_FOUND_GOOD && IMAD_FOUND_KIND(content->found) != IMAD_LABEL_VERITY) {
+		known_add(d->known, &content->digest, content->found, epoch);
+	}
 }
 
 /* What the kernel's ima_fix_xattr() does; a signature over the content stays, whatever it says,

@@ -14,7 +14,6 @@
 
 #include "main.h"
 
-#define TOLD_A_SECOND 200
 /* Of every failure in the journal (README): journalctl MESSAGE_ID=... */
 #define FAILURE_MESSAGE_ID "1d5e2b6c0f7a4e0c9f0c3d7e6b8a4f21"
 
@@ -26,11 +25,16 @@ const char *daemon_cause_text(unsigned int cause)
 	return cause < ARRAY_SIZE(causes) ? causes[cause] : "unknown";
 }
 
-/* A program that tries again and again must not fill the logs. What was held back is said with the next one told. */
+/* What was held back, here or by BPF, is said with the next one told, and has its numbers. */
 static bool may_tell(struct daemon *d)
 {
+	uint64_t untold = hooks_untold(d->hooks);
 	struct timespec now;
 
+	for (; d->untold != untold; d->untold++) {
+		failures_skip(d->failures);
+		d->held_back++;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec != d->told_second) {
 		d->told_second = now.tv_sec;
@@ -39,7 +43,7 @@ static bool may_tell(struct daemon *d)
 			log_msg(LOG_WARNING, "%u failed appraisals more were not told", d->held_back);
 		d->held_back = 0;
 	}
-	if (d->told++ < TOLD_A_SECOND)
+	if (d->told++ < IMAD_TOLD_A_SECOND)
 		return true;
 	d->held_back++;
 	d->all_held_back++;

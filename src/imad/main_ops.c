@@ -18,6 +18,7 @@
 #include "main.h"
 
 #define OVERLAYFS_MAGIC 0x794c7630
+#define RELABEL_TRIES 8
 
 static bool is_overlay(int fd)
 {
@@ -99,6 +100,16 @@ static int op_install(void *arg, const struct policy *p)
 	return hooks_set_policy(((struct daemon *)arg)->hooks, p);
 }
 
+/* It is still there, perhaps, but somebody is removing it. */
+static bool label_goes(struct daemon *d, int fd)
+{
+	struct imad_verdict unused;
+	struct imad_gen g;
+	bool has_gen;
+
+	return hooks_state(d->hooks, fd, &g, &has_gen, &unused) == 0 && has_gen && (g.flags & IMAD_GEN_UNLABELLED);
+}
+
 /* Add what is not there yet; returns where it is. */
 static unsigned int add_algo(const struct algo **algos, unsigned int *n, const struct algo *algo)
 {
@@ -130,7 +141,7 @@ static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, 
 
 	_Static_assert(ENGINE_NAME_MAX >= FILE_NAME_MAX && ENGINE_SIG_MAX >= FILE_LABEL_MAX, "buffers");
 	r = name_of(d, fd, ret->name);
-	if (r == 0 && (needs & ENGINE_LABEL))
+	if (r == 0 && (needs & ENGINE_LABEL) && !label_goes(d, fd))
 		r = finder_read(fd, &label);
 	if (r < 0)
 		return r;
@@ -164,8 +175,11 @@ static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, cons
 		      struct engine_content *ret)
 {
 	struct daemon *d = arg;
+	uint32_t epoch = hooks_epoch(d->hooks);
 	int r = collect(d, scratch, fd, needs, digest, ret);
 
+	if (r == 0 && (needs & ENGINE_LABEL))
+		daemon_know_content(d, scratch, fd, epoch, ret);
 	if (r == 0 && (needs & ENGINE_LABEL) && d->conf.appraise == CONF_APPRAISE_FIX)
 		daemon_fix_label(d, scratch, fd, ret);
 	return r;
@@ -310,21 +324,23 @@ static void tell_unlabelled(struct daemon *d, int fd, int r)
 	log_errno(LOG_WARNING, r, "cannot keep the label of '%s', which has changed", name);
 }
 
-static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret)
+/* 1: the label is made, 0: not now, -EAGAIN: something has moved meanwhile. */
+static int relabel_once(struct daemon *d, void *scratch, int fd, bool closed, struct digest *ret)
 {
 	struct imad_gen before, after;
 	struct imad_verdict unused;
 	struct imad_probe probe;
-	struct daemon *d = arg;
 	bool has_gen;
 	int r;
 
 	if ((closed ? keeps_writers(d, fd) : has_writers(d, fd)) ||
 	    hooks_state(d->hooks, fd, &before, &has_gen, &unused) < 0)
 		return 0;
+	if (!before.written && !(before.flags & IMAD_GEN_UPDATE))
+		return 0; /* done already, or somebody has set a label since */
 	r = hash_for_label(d, scratch, fd, ret);
 	if (r >= 0 && (hooks_state(d->hooks, fd, &after, &has_gen, &unused) < 0 || before.gen != after.gen))
-		return 0;
+		return -EAGAIN;
 	if (r == 0)
 		r = daemon_set_label(fd, ret, false);
 	if (r < 0) {
@@ -334,6 +350,18 @@ static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct dige
 	if (before.written)
 		(void)daemon_probe(d, fd, before.written, &probe); /* if not, the next use does it again */
 	return 1;
+}
+
+/* A new want can end a generation too, and that is no reason to let anybody in before the label is made. */
+static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret)
+{
+	unsigned int tries = RELABEL_TRIES;
+	int r;
+
+	do
+		r = relabel_once(arg, scratch, fd, closed, ret);
+	while (r == -EAGAIN && --tries);
+	return r == -EAGAIN ? 0 : r;
 }
 
 static void op_tell(void *arg, const struct hold *h, uint32_t found)

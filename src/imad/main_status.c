@@ -177,7 +177,7 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 	add_bool(o, "protect_labels", d->conf.protect_labels);
 	json_object_object_add(o, "enforce_refused", json_object_new_boolean(d->enforce_refused));
 	add_int(o, "audit_dropped", audit_dropped());
-	add_int(o, "audit_held_back", d->all_held_back);
+	add_int(o, "audit_held_back", d->all_held_back + hooks_untold(d->hooks));
 }
 
 /* What the list cannot show, in words. */

@@ -26,6 +26,11 @@ const char *policy_func_name(unsigned int func)
 /* Hooks that have a file to hold. */
 #define FUNC_FILES (FUNC_ALL & ~FUNC_NAMED_ONLY & ~POLICY_FUNC_BIT(KEXEC_CMDLINE))
 
+/* ... and whose file runs when they are over. */
+#define FUNC_PROGRAMS                                                                                    \
+	(POLICY_FUNC_BIT(BPRM_CHECK) | POLICY_FUNC_BIT(CREDS_CHECK) | POLICY_FUNC_BIT(MMAP_CHECK) |      \
+	 POLICY_FUNC_BIT(MMAP_CHECK_REQPROT))
+
 /* Classes of actions, numbered. */
 enum { CLASS_MEASURE, CLASS_APPRAISE, CLASS_AUDIT, CLASS_HASH, N_CLASSES };
 
@@ -81,6 +86,7 @@ void policy_summarize(const struct policy *p, struct policy_summary *ret)
 		if (r->action == IMAD_APPRAISE) {
 			s.all_slots |= IMAD_SLOT_APPRAISE;
 			s.appraises_opens |= (rule_funcs(r) & POLICY_FUNC_BIT(FILE_CHECK)) != 0;
+			s.appraises_programs |= (rule_funcs(r) & FUNC_PROGRAMS) != 0;
 		}
 		s.funcs |= rule_funcs(r);
 	}

@@ -28,6 +28,11 @@
 	"dont_measure fsmagic=0xde5e81e4\n"
 #define DONT_MEASURE_TMPFS "dont_measure fsmagic=0x1021994\n"
 
+/* With appraise = enforce, programs in memory are those that are known: sealed copies of files that passed. */
+#define APPRAISE_TMPFS                                       \
+	"appraise func=BPRM_CHECK fsmagic=0x1021994\n"       \
+	"appraise func=MMAP_CHECK fsmagic=0x1021994\n"
+
 #define EXECUTED                                             \
 	"measure func=MMAP_CHECK mask=MAY_EXEC\n"            \
 	"measure func=BPRM_CHECK mask=MAY_EXEC\n"
@@ -40,7 +45,7 @@
 	"measure func=POLICY_CHECK\n"
 
 #define TCB DONT_MEASURE(DONT_MEASURE_TMPFS) TCB_RULES
-#define TCB_TMPFS DONT_MEASURE("") TCB_RULES
+#define TCB_TMPFS DONT_MEASURE("") TCB_RULES APPRAISE_TMPFS
 #define IMA_TCB                                              \
 	DONT_MEASURE(DONT_MEASURE_TMPFS)                     \
 	EXECUTED                                             \
@@ -61,7 +66,8 @@
 	"measure func=KEXEC_CMDLINE\n"                       \
 	"measure func=POLICY_CHECK\n"                        \
 	"measure func=KEY_CHECK\n"                           \
-	"measure func=CRITICAL_DATA\n"
+	"measure func=CRITICAL_DATA\n"                       \
+	APPRAISE_TMPFS
 
 #define SECURE_BOOT                                              \
 	"appraise func=MODULE_CHECK appraise_type=imasig\n"       \

@@ -33,7 +33,7 @@ refused 2 '^imactl: .*--nope' $P test --nope tcb
 printf '%b\n' '# a comment\n' 'measure func=BPRM_CHECK' '\tmeasure func=MMAP_CHECK # and another' \
 	'measure func=MODULE_CHECK' >"$T/good"
 expect 0 '^3 rules, 0 findings$' $P check "$T/good"
-expect 0 '^19 rules, 0 findings$' $P check tcb+tmpfs
+expect 0 '^21 rules, 0 findings$' $P check tcb+tmpfs
 expect 0 '^tcb: tmpfs is left out' $P check tcb
 expect 0 '^20 rules, 1 findings$' $P check tcb
 expect 0 '^ima_tcb:16: misses files opened' $P check ima_tcb

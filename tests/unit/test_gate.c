@@ -231,6 +231,22 @@ static void holds_the_open(void **state)
 	is_held(reads);
 }
 
+/* One hold each: the open's, and no other at the first access. */
+static void opens_instead_of_accesses(void **state)
+{
+	(void)state;
+	start(IMAD_HOLD_ACCESS);
+	passes(opens);
+	gate_hold_opens(gate, false);
+	gate_hold_opens_only(gate);
+	passes(opens); /* as it was marked */
+	assert_ok(gate_mark(gate, tmp, false));
+	is_held(opens);
+	is_held(reads);
+	is_held(opens_for_write);
+	assert_int_equal(seen.closes, 0);
+}
+
 static void denies(void **state)
 {
 	struct gate_counters n;
@@ -457,6 +473,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(holds_the_first_access),
 		TEST(holds_the_open),
+		TEST(opens_instead_of_accesses),
 		TEST(denies),
 		TEST(answers_before_it_lets_go),
 		TEST(holds_many),

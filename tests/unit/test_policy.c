@@ -55,6 +55,10 @@ static void test_slots(void **state)
 	"measure func=FIRMWARE_CHECK \n"                 \
 	"measure func=POLICY_CHECK \n"
 
+#define TAIL_TMPFS                                     \
+	"appraise func=BPRM_CHECK fsmagic=0x1021994 \n" \
+	"appraise func=MMAP_CHECK fsmagic=0x1021994 \n"
+
 static const unsigned int dont_measure[] = {
 	PROC, 0x62656572, 0x64626720, TMPFS, 0x1cd1, 0x42494e4d, 0x73636673,
 	0xf97cff8c, 0x43415d53, 0x27e0eb, 0x63677270, 0x6e736673, 0xde5e81e4,
@@ -76,7 +80,7 @@ static const struct {
 	  "measure func=FILE_CHECK mask=MAY_READ uid=0 \n"
 	  "measure func=MODULE_CHECK \n"
 	  "measure func=FIRMWARE_CHECK \n" },
-	{ "tcb+tmpfs", MEASURE_TMPFS, TAIL_TCB },
+	{ "tcb+tmpfs", MEASURE_TMPFS, TAIL_TCB TAIL_TMPFS },
 	{ "strict", MEASURE_TMPFS,
 	  "measure func=MMAP_CHECK mask=MAY_EXEC \n"
 	  "measure func=BPRM_CHECK mask=MAY_EXEC \n"
@@ -89,7 +93,7 @@ static const struct {
 	  "measure func=KEXEC_CMDLINE \n"
 	  "measure func=POLICY_CHECK \n"
 	  "measure func=KEY_CHECK \n"
-	  "measure func=CRITICAL_DATA \n" },
+	  "measure func=CRITICAL_DATA \n" TAIL_TMPFS },
 	{ "secure_boot", NO_HEAD,
 	  "appraise func=MODULE_CHECK appraise_type=imasig \n"
 	  "appraise func=FIRMWARE_CHECK appraise_type=imasig \n"
@@ -179,6 +183,37 @@ static void test_summary(void **state)
 	assert_int_equal(s.funcs & (POLICY_FUNC_BIT(NONE) | POLICY_FUNC_BIT(KEY_CHECK)), 0);
 	assert_int_equal(s.funcs & (POLICY_FUNC_BIT(CRITICAL_DATA) | POLICY_FUNC_BIT(SETXATTR_CHECK)), 0);
 	assert_false(s.may_match_magic_all);
+}
+
+/* Where what is appraised is held. */
+static void summary_of_appraisal(void **state)
+{
+	static const struct {
+		const char *text;
+		bool opens, programs;
+	} rows[] = {
+		{ "measure\ndont_appraise\n", false, false },
+		{ "appraise func=MODULE_CHECK\n", false, false },
+		{ "appraise func=FILE_CHECK\n", true, false },
+		{ "appraise func=BPRM_CHECK\n", false, true },
+		{ "appraise func=CREDS_CHECK\n", false, true },
+		{ "appraise func=MMAP_CHECK\n", false, true },
+		{ "appraise func=MMAP_CHECK_REQPROT\n", false, true },
+		{ "appraise fowner=0\n", true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		static const struct policy empty;
+		static struct policy p;
+		struct policy_summary s;
+
+		p = empty;
+		must_parse(&p, rows[i].text);
+		policy_summarize(&p, &s);
+		assert_int_equal(s.appraises_opens, rows[i].opens);
+		assert_int_equal(s.appraises_programs, rows[i].programs);
+	}
 }
 
 static const uint8_t uuid[16] = { 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0,
@@ -273,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_summary),
+		cmocka_unit_test(summary_of_appraisal),
 		cmocka_unit_test(test_can_match_fs),
 		cmocka_unit_test(test_func_name),
 	};
