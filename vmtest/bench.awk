@@ -130,6 +130,37 @@ END {
 		rules_row("warm open+read that no rule matches, against 1 rule", "unmatched-open", "rules-1", 0)
 		exit
 	}
+	if (present("label", "imactl"))
+		label_table()
+	else if (present("allowed", "appraise"))
+		appraise_table()
+	else
+		guard_table()
+}
+
+function ratio_row(label, cell, over, under_cell, under, goal, least, x) {
+	x = over_rounds(value, cell, over) / over_rounds(value, under_cell, under)
+	printf "%-60s|%7.2f%s|%s%s\n", label, x, (goal && (least ? x < goal : x > goal) ? "!" : " "), \
+		show_time(over_rounds(value, under_cell, under)), show_time(over_rounds(value, cell, over))
+}
+
+function appraise_table() {
+	printf "kernel %s, %d rounds\n\n%-60s|%8s|%9s%9s\n", kernel, round, "warm exec, static", "ratio", "without", "with"
+	ratio_row("allowed, appraised, against measured only", "allowed", "appraise", "allowed", "measure", 1.05)
+	ratio_row("denied, against measured only and run", "denied", "appraise", "allowed", "measure", 1.05)
+	ratio_row("allowed, against kernel IMA", "allowed", "appraise", "allowed", "ima", 1.05)
+	ratio_row("denied, against kernel IMA", "denied", "appraise", "denied", "ima", 0)
+}
+
+function label_table() {
+	printf "kernel %s, %d rounds\n\n%-60s|%8s|%9s%9s\n", kernel, round, "label " 20000 / scale " files of 2 kB", "times", "imactl", "other"
+	ratio_row("evmctl ima_hash -r", "label", "evmctl", "label", "imactl", 5, 1)
+	ratio_row("find -exec head +, kernel IMA in fix mode", "label", "fix", "label", "imactl", 2, 1)
+	printf "imactl label: %d KiB at most, with 100 files %d KiB\n", over_rounds(value, "peak", "imactl"), \
+		over_rounds(value, "peak-100", "imactl")
+}
+
+function guard_table(i, c) {
 	goals()
 	printf "kernel %s, %d rounds, jobs 1/%d of their size\n\n", kernel, round, scale
 	printf "%-32s|%31s |%15s |\n", "", "ratio to no guard", "to kernel IMA"

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -95,10 +96,28 @@ static void use_exec(const char *file)
 	run(argv);
 }
 
+/* That it is denied is what is timed. */
+static void use_denied(const char *file)
+{
+	char *const argv[] = { (char *)file, NULL };
+	int status = 0;
+	pid_t pid = vfork();
+
+	need(pid >= 0, "vfork");
+	if (pid == 0) {
+		execv(file, argv);
+		_exit(errno == EACCES ? 0 : 1);
+	}
+	need(waitpid(pid, &status, 0) == pid, "waitpid");
+	errno = EEXIST;
+	need(status == 0, file);
+}
+
 static const struct {
 	const char *name;
 	void (*use)(const char *file);
-} uses[] = { { "open", use_open }, { "mmap", use_mmap }, { "exec", use_exec } };
+} uses[] = { { "open", use_open }, { "mmap", use_mmap }, { "exec", use_exec },
+	    { "denied", use_denied } };
 
 /* USE FILE COUNT: each batch is COUNT uses; the first one, not timed, makes the file known. */
 static void cmd_warm(char **args)
@@ -311,6 +330,16 @@ static void cmd_time(char **args)
 	printf("%ju\n", (uintmax_t)(now_ns() - start));
 }
 
+/* COMMAND...: the most memory it had, in KiB. */
+static void cmd_peak(char **args)
+{
+	struct rusage usage;
+
+	run(args);
+	need(getrusage(RUSAGE_CHILDREN, &usage) == 0, "getrusage");
+	printf("%ld\n", usage.ru_maxrss);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(char **args);
@@ -319,6 +348,7 @@ static const struct {
 	{ "warm", cmd_warm, 3 }, { "program", cmd_program, 2 }, { "first", cmd_first, 3 },
 	{ "tree", cmd_tree, 3 }, { "scripts", cmd_scripts, 2 }, { "read", cmd_read, 2 },
 	{ "each", cmd_each, 2 }, { "time", cmd_time, 1 },
+	{ "peak", cmd_peak, 1 },
 };
 
 int main(int argc, char **argv)
