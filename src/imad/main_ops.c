@@ -166,6 +166,8 @@ static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, cons
 	struct daemon *d = arg;
 	int r = collect(d, scratch, fd, needs, digest, ret);
 
+	if (r == 0)
+		r = daemon_collect_beside(d, scratch, fd, needs, ret);
 	if (r == 0 && (needs & ENGINE_LABEL) && d->conf.appraise == CONF_APPRAISE_FIX)
 		daemon_fix_label(d, scratch, fd, ret);
 	return r;
@@ -366,6 +368,7 @@ const struct engine_ops daemon_engine_ops = {
 	.on_timeout = op_on_timeout,
 	.submit = op_submit,
 	.audit = op_audit,
+	.no_verity = daemon_tell_no_verity,
 	.listen = op_listen,
 	.relabel = op_relabel,
 	.tell = op_tell,
