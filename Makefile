@@ -43,6 +43,7 @@ pkgs_test_finder    := libcrypto
 pkgs_test_keyring   := libcrypto
 pkgs_test_list      := libcrypto
 pkgs_test_pcr       := libcrypto
+pkgs_test_pkcs7     := libcrypto
 pkgs_test_replay    := libcrypto
 pkgs_test_trust     := libcrypto
 pkgs_test_tpm       := libcrypto tss2-esys tss2-tctildr tss2-rc

@@ -145,6 +145,7 @@ static __always_inline __u32 read_func(__u32 id)
 	case READING_FIRMWARE:
 		return IMAD_FIRMWARE_CHECK;
 	case READING_MODULE:
+	case READING_MODULE_COMPRESSED:
 		return IMAD_MODULE_CHECK;
 	case READING_KEXEC_IMAGE:
 		return IMAD_KEXEC_KERNEL_CHECK;

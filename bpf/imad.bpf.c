@@ -158,6 +158,15 @@ static __always_inline __u32 expect_kernel(const struct imad_facts *f, __u32 don
 	return control.kernel_appraised && f->euid == 0 ? IMAD_SLOT_APPRAISE & ~done : 0;
 }
 
+/* Since it was looked at it has come to have fs-verity: what was not to be had then may be now. */
+static __always_inline void look_for_verity(struct inode *inode, struct imad_gen *g)
+{
+	if (!(inode->i_flags & S_VERITY) || !g || (g->flags & IMAD_GEN_HAS_VERITY))
+		return;
+	__sync_fetch_and_or(&g->flags, IMAD_GEN_HAS_VERITY);
+	move_generation(g);
+}
+
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
 static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u32 mask, __u32 done)
 {
@@ -192,7 +201,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	}
 	loader = exec && bpf_map_lookup_elem(&in_elf_exec, &tid);
 	if (exec && !loader) {
-		func = slots ? func : IMAD_BPRM_CHECK;
+		func = slots & ~IMAD_SLOT_VERITY ? func : IMAD_BPRM_CHECK;
 		slots |= match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done | slots);
 		expect_creds(&w, &slots, &maybe, done);
 	}
@@ -252,6 +261,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	settle_beneath(inode);
 	epoch = *(volatile __u32 *)&control.epoch; /* before anything that the policy decides */
 	g = gen_find(inode);
+	look_for_verity(inode, g);
 	writers = writers_of(inode);
 	if (g && writers <= 0 && g->settled == settled_key(epoch, g->gen))
 		return 0;
@@ -448,16 +458,21 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	return 0;
 }
 
-static __always_inline void size_changes(struct dentry *dentry, struct iattr *attr)
+static __always_inline void attributes_change(struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = dentry->d_inode;
 	struct imad_gen *g;
 
-	if (!(attr->ia_valid & ATTR_SIZE) || !inode)
+	if (!inode)
 		return;
-	changes_beneath(inode);
+	if (attr->ia_valid & ATTR_SIZE)
+		changes_beneath(inode);
 	g = gen_find(inode);
 	if (!g)
+		return;
+	if (control.classes & IMAD_APPRAISE) /* as in the kernel, whatever the attribute */
+		__sync_fetch_and_and(&g->flags, ~IMAD_GEN_VERITY);
+	if (!(attr->ia_valid & ATTR_SIZE))
 		return;
 	if (!(attr->ia_valid & ATTR_FILE) && writers_of(inode) <= 1) {
 		g->kept = 0; /* truncate(2), and nobody writes: as in the kernel no new label follows */
@@ -470,7 +485,7 @@ static __always_inline void size_changes(struct dentry *dentry, struct iattr *at
 SEC("lsm/inode_setattr")
 int BPF_PROG(imad_setattr2, struct dentry *dentry, struct iattr *attr)
 {
-	size_changes(dentry, attr);
+	attributes_change(dentry, attr);
 	return 0;
 }
 
@@ -478,6 +493,6 @@ int BPF_PROG(imad_setattr2, struct dentry *dentry, struct iattr *attr)
 SEC("lsm/inode_setattr")
 int BPF_PROG(imad_setattr3, void *idmap, struct dentry *dentry, struct iattr *attr)
 {
-	size_changes(dentry, attr);
+	attributes_change(dentry, attr);
 	return 0;
 }

@@ -53,6 +53,7 @@ typedef long long loff_t;
 #define READING_KEXEC_IMAGE 3
 #define READING_KEXEC_INITRAMFS 4
 #define READING_POLICY 5
+#define READING_MODULE_COMPRESSED 7 /* since 6.19; READING_MODULE comes again when it is unpacked */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -108,7 +109,10 @@ struct super_block {
 	uuid_t s_uuid;
 };
 
+#define S_VERITY (1 << 16) /* of inode.i_flags */
+
 struct inode {
+	unsigned int i_flags;
 	umode_t i_mode;
 	kuid_t i_uid;
 	kgid_t i_gid;

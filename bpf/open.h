@@ -303,7 +303,7 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	o.algos = w.decision.algos;
 	f.cause = cause_of_open(inode, &o);
 	if (f.cause == IMAD_CAUSE_PASS) {
-		note_written(g); /* by whom has it open; not by truncate(2), see size_changes() */
+		note_written(g); /* by whom has it open; not by truncate(2), see attributes_change() */
 		return 0;
 	}
 	f.gen = g->gen;

@@ -16,7 +16,8 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	inode = file->f_inode;
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if (is_settled(inode, v, done) && read_id != READING_KEXEC_IMAGE)
+	/* A record with the appended signature is one of its own. */
+	if (is_settled(inode, v, done) && read_id != READING_KEXEC_IMAGE && !(control.modsig_slots & ~done))
 		return 0;
 	func = read_func(read_id);
 	fill_facts(&w.facts, inode, control.conds);

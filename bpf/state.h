@@ -140,6 +140,12 @@ static __always_inline __u32 pending_slots(__u64 want, const struct imad_verdict
 	return imad_pending(want, v) | (v && is_outdated(v) ? IMAD_WANT_SLOTS(want) & IMAD_SLOT_APPRAISE : 0);
 }
 
+/* What was asked for once and holds from then on. */
+static __always_inline __u32 sticky_slots(const struct imad_gen *g)
+{
+	return (g->flags & IMAD_GEN_UPDATE ? IMAD_SLOT_HASH : 0) | (g->flags & IMAD_GEN_VERITY ? IMAD_SLOT_VERITY : 0);
+}
+
 /* Slots of this inode that are done; 0 when anything is unknown. */
 static __always_inline __u32 done_slots(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
@@ -147,7 +153,7 @@ static __always_inline __u32 done_slots(const struct imad_gen *g, const struct i
 
 	if (!g)
 		return 0;
-	return (done && is_outdated(v) ? done & ~IMAD_SLOT_APPRAISE : done) | (g->flags & IMAD_GEN_UPDATE ? IMAD_SLOT_HASH : 0);
+	return (done && is_outdated(v) ? done & ~IMAD_SLOT_APPRAISE : done) | sticky_slots(g);
 }
 
 /*

@@ -76,6 +76,8 @@ static __always_inline void note_user(struct imad_gen *g, struct file *file, str
 		clear &= ~IMAD_GEN_VIOLATION;
 	if (is_unverifiable(inode))
 		set |= IMAD_GEN_UNCACHED;
+	if (inode->i_flags & S_VERITY)
+		set |= IMAD_GEN_HAS_VERITY;
 	set |= name_flags(file);
 	g->func = func;
 	g->tgid = bpf_get_current_pid_tgid() >> 32;
@@ -85,11 +87,15 @@ static __always_inline void note_user(struct imad_gen *g, struct file *file, str
 }
 
 /*
- * A hash rule matched: remember it, and tell of whoever can write from now on. Takes
- * its slot off @slots, because nobody has to wait for that.
+ * A hash rule matched: remember it, and tell of whoever can write from now on. A rule
+ * with digest_type=verity: remember it. Takes their slots off @slots, because nobody has
+ * to wait for that.
  */
-static __always_inline __u32 take_update(struct file *file, struct inode *inode, struct imad_gen *g, __u32 slots)
+static __always_inline __u32 take_sticky(struct file *file, struct inode *inode, struct imad_gen *g, __u32 slots)
 {
+	if (slots & IMAD_SLOT_VERITY)
+		__sync_fetch_and_or(&g->flags, IMAD_GEN_VERITY);
+	slots &= ~IMAD_SLOT_VERITY;
 	if (!(slots & IMAD_SLOT_HASH))
 		return slots;
 	__sync_fetch_and_or(&g->flags, IMAD_GEN_UPDATE);
@@ -112,8 +118,8 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 			emit(IMAD_EVENT_LATE, file, inode, 0, func, slots, -1, NULL);
 		return;
 	}
-	slots = take_update(file, inode, g, slots);
-	maybe &= ~IMAD_SLOT_HASH;
+	slots = take_sticky(file, inode, g, slots);
+	maybe &= ~(IMAD_SLOT_HASH | IMAD_SLOT_VERITY);
 	if (!slots && !maybe)
 		return;
 	/* The generation first, then the writers: a writer that enters between them is seen. */
@@ -168,7 +174,7 @@ static __always_inline void use(struct file *file, struct inode *inode, const st
 	long algo;
 
 	if (g) {
-		slots = take_update(file, inode, g, slots);
+		slots = take_sticky(file, inode, g, slots);
 		if (!slots)
 			return;
 		gen = gen_for_want(g, v, inode);

@@ -319,12 +319,34 @@ static int use_finit_module(const char *file)
 	return open_then(file, O_RDONLY, then_finit_module);
 }
 
+/* As kmod does with what is compressed. */
+static int then_finit_compressed(int fd)
+{
+	return last(syscall(SYS_finit_module, fd, "", 4 /* MODULE_INIT_COMPRESSED_FILE */));
+}
+
+static int use_finit_compressed(const char *file)
+{
+	return open_then(file, O_RDONLY, then_finit_compressed);
+}
+
 /* Load a kernel without an initrd; what is loaded stays until it is unloaded, and is never started. */
 static int then_kexec(int fd)
 {
 	static const char line[] = "root=/dev/vda quiet";
 
 	return last(syscall(SYS_kexec_file_load, fd, -1, sizeof(line), line, KEXEC_FILE_NO_INITRAMFS));
+}
+
+/* The same with the file as initrd, too. */
+static int then_kexec_initrd(int fd)
+{
+	return last(syscall(SYS_kexec_file_load, fd, fd, 1, "", 0));
+}
+
+static int use_kexec_initrd(const char *file)
+{
+	return open_then(file, O_RDONLY, then_kexec_initrd);
 }
 
 static int use_kexec(const char *file)
@@ -410,7 +432,9 @@ static const struct {
 	{ "init-module", use_init_module },
 	{ "exec-check", use_exec_check },
 	{ "finit-module", use_finit_module },
+	{ "finit-compressed", use_finit_compressed },
 	{ "kexec", use_kexec },
+	{ "kexec-initrd", use_kexec_initrd },
 	{ "kexec-memory", use_kexec_memory },
 	{ "open", use_open },
 	{ "read", use_read },

@@ -84,6 +84,7 @@ enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 #define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode: a record for the audit system */
 #define IMAD_SLOT_APPRAISE (1u << 26) /* what there is to find of the label has been found */
 #define IMAD_SLOT_HASH (1u << 25)  /* and from then on: the label follows the content; see IMAD_GEN_UPDATE */
+#define IMAD_SLOT_VERITY (1u << 27) /* ... its fs-verity digest stands for the content; see IMAD_GEN_VERITY */
 #define IMAD_SKIP_MAX 32
 #define IMAD_NAME_MAX 256 /* NAME_MAX and NUL */
 
@@ -117,7 +118,8 @@ struct imad_probe {
  * One rule, ready to match. A measure rule names a slot: one distinct pair of
  * PCR and template of this policy. An inode remembers per slot that it is done,
  * and @pcr_slots are all slots of the same PCR, because IMA measures an inode
- * once per PCR whatever the template.
+ * once per PCR whatever the template. What other rules say of the same use may ask for
+ * another record into the same PCR by the same template: then its slot is another one.
  */
 struct imad_rule {
 	__u32 action; /* exactly one IMAD_* action bit */
@@ -135,7 +137,7 @@ struct imad_rule {
 	__u32 labels;	  /* bits of struct policy.labels, all of which must be there */
 	__u32 algos;	  /* appraise_algos=: bit per enum hash_algo; 0: any */
 	__u32 names_text; /* where keyrings= or label= stands in struct policy.text; not for matching */
-	__u32 pad;
+	__u32 variants;	  /* of measure: the number of the slot, a byte for each variant */
 	__u8 fsuuid[16];
 	char fsname[IMAD_FSNAME_MAX];
 	char fs_subtype[IMAD_FSNAME_MAX];
@@ -160,6 +162,13 @@ struct imad_change {
 	__u32 pad;
 	char comm[16];
 };
+
+/* Variants of a slot: numbers of the bytes in struct imad_rule.variants. */
+#define IMAD_VARIANT_PLAIN 0
+#define IMAD_VARIANT_VERITY 1 /* the fs-verity digest is recorded */
+#define IMAD_VARIANT_MODSIG 2 /* the appended signature is recorded; may come with the other */
+#define IMAD_VARIANTS 4
+#define IMAD_VARIANT_SLOT(variants, variant) (1u << ((variants) >> 8 * (variant) & 31))
 
 /*
  * What the BPF side knows of an inode (map "generations"; only BPF writes).
@@ -193,6 +202,8 @@ struct imad_gen {
 #define IMAD_GEN_UPDATE 0x40 /* a hash rule matched: with its last writer the label is made anew */
 #define IMAD_GEN_UNLABELLED 0x80 /* its label is being removed, or has been: as if there were none */
 #define IMAD_GEN_SEALED 0x100 /* in memory, and seen fully sealed: this generation and later ones are about final content */
+#define IMAD_GEN_VERITY 0x200 /* a rule with digest_type=verity matched: as in IMA that holds for what comes after it */
+#define IMAD_GEN_HAS_VERITY 0x400 /* it had fs-verity when it was looked at */
 #define IMAD_GEN_TOMTOU 0x4  /* read under a measure rule: the next open for write is a ToMToU violation */
 
 #define IMAD_WANT(gen, slots) (((__u64)(__u32)(gen) << 32) | (__u32)(slots))
@@ -267,6 +278,7 @@ struct imad_control {
 	__u32 classes;	 /* IMAD_MEASURE, IMAD_AUDIT: those with a positive rule */
 	__u32 rules;	 /* active half of the map "rules" << 16 | number of rules: one store switches both */
 	__u32 all_slots; /* every slot bit that some rule can ask for */
+	__u32 modsig_slots; /* of records with an appended signature, which come beside those of @all_slots */
 	__u32 funcs;	 /* bit per enum imad_func that some positive rule can match */
 	__u32 masks;	 /* access masks that some positive FILE_CHECK rule can match */
 	__u32 conds;	 /* union of all rules' conds: facts that no rule asks for are not fetched */

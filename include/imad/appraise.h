@@ -21,6 +21,7 @@
 	X(INVALID_VERSION, "invalid-signature-version")                                           \
 	X(INVALID_VERITY, "invalid-verity-signature")                                             \
 	X(UNKNOWN_DATA, "unknown-ima-data")                                                       \
+	X(NO_VERITY, "no-verity-digest") /* a rule asks for it */                                 \
 	X(DENIED_ALGORITHM, "denied-hash-algorithm")                                              \
 	X(MPROTECT, "failed-mprotect")                                                            \
 	X(NOT_APPRAISED, "not-appraised") /* unknown yet and not to be held: the next try may pass */ \
@@ -46,6 +47,10 @@ enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
 #define IMAD_FOUND_GOOD 0x10u
 #define IMAD_FOUND_VERSION_BAD 0x20u /* of a signature, that nobody knows */
 #define IMAD_FOUND_DENIED 0x40u /* the content is on the deny list */
+#define IMAD_FOUND_MODSIG 0x80u /* an appended signature is there, and where rules allow it, counts in the label's stead */
+#define IMAD_FOUND_MODSIG_GOOD 0x4000000u /* ... and is right */
+#define IMAD_FOUND_VERITY 0x8000000u	  /* the file has an fs-verity digest */
+#define IMAD_FOUND_VERITY_GOOD 0x10000000u /* ... and with that in place of the content's the label is right */
 /* Of a state that is kept, not in a verdict: that there is one, and that it is of a file made by who has it open. */
 #define IMAD_FOUND_KNOWN 0x1000000u
 #define IMAD_FOUND_NEW 0x2000000u
@@ -54,15 +59,21 @@ enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
 #define IMAD_FOUND_VERSION(found) ((found) >> 8 & 0xff)
 #define IMAD_FOUND_ALGO(found) ((found) >> 16 & 0xff)
 
+/* A label of a digest or of a signature over one: the digest that the rules ask for. */
+static inline __attribute__((__always_inline__)) int imad_is_right(__u32 opts, __u32 found)
+{
+	return (found & (opts & IMAD_OPT_VERITY ? IMAD_FOUND_VERITY_GOOD : IMAD_FOUND_GOOD)) != 0;
+}
+
 static inline __attribute__((__always_inline__)) __u32 imad_judge_signature(__u32 opts, __u32 found)
 {
-	if (opts & IMAD_OPT_VERITY)
+	if ((opts & IMAD_OPT_VERITY) && (opts & IMAD_OPT_SIGNED))
 		return IMAD_CAUSE_VERITY_REQUIRED;
 	if ((opts & IMAD_OPT_SIGV3) && IMAD_FOUND_VERSION(found) != 3)
 		return IMAD_CAUSE_SIGV3_REQUIRED;
 	if (found & IMAD_FOUND_VERSION_BAD)
 		return IMAD_CAUSE_INVALID_VERSION;
-	return found & IMAD_FOUND_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_SIGNATURE;
+	return imad_is_right(opts, found) ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_SIGNATURE;
 }
 
 static inline __attribute__((__always_inline__)) __u32 imad_judge_verity(__u32 opts, __u32 found)
@@ -71,21 +82,23 @@ static inline __attribute__((__always_inline__)) __u32 imad_judge_verity(__u32 o
 		return IMAD_CAUSE_SIGNATURE_REQUIRED;
 	if (found & IMAD_FOUND_VERSION_BAD)
 		return IMAD_CAUSE_INVALID_VERSION;
-	return found & IMAD_FOUND_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_VERITY;
+	return (opts & IMAD_OPT_VERITY) && (found & IMAD_FOUND_GOOD) ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_VERITY;
 }
 
 static inline __attribute__((__always_inline__)) __u32 imad_judge_label(__u32 opts, __u32 found)
 {
-	__u32 without = opts & IMAD_OPT_VERITY ? IMAD_CAUSE_VERITY_REQUIRED :
-			opts & IMAD_OPT_SIGNED ? IMAD_CAUSE_SIGNATURE_REQUIRED : IMAD_CAUSE_PASS;
+	__u32 without = !(opts & IMAD_OPT_SIGNED) ? IMAD_CAUSE_PASS :
+			opts & IMAD_OPT_VERITY	  ? IMAD_CAUSE_VERITY_REQUIRED : IMAD_CAUSE_SIGNATURE_REQUIRED;
 
+	if ((opts & IMAD_OPT_VERITY) && !(found & IMAD_FOUND_VERITY) && IMAD_FOUND_KIND(found) != IMAD_LABEL_FAILED)
+		return IMAD_CAUSE_NO_VERITY;
 	switch (IMAD_FOUND_KIND(found)) {
 	case IMAD_LABEL_NONE:
 		return without != IMAD_CAUSE_PASS ? without : IMAD_CAUSE_MISSING_HASH;
 	case IMAD_LABEL_HASH:
 		if (without != IMAD_CAUSE_PASS)
 			return without;
-		return found & IMAD_FOUND_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_HASH;
+		return imad_is_right(opts, found) ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_HASH;
 	case IMAD_LABEL_SIGNATURE:
 		return imad_judge_signature(opts, found);
 	case IMAD_LABEL_VERITY:
@@ -107,6 +120,8 @@ static inline __attribute__((__always_inline__)) __u32 imad_judge(__u32 opts, __
 
 	if (found & IMAD_FOUND_DENIED) /* whatever else vouches for it */
 		return IMAD_CAUSE_DENIED;
+	if ((opts & IMAD_OPT_MODSIG) && (found & IMAD_FOUND_MODSIG) && cause != IMAD_CAUSE_NO_VERITY)
+		cause = found & IMAD_FOUND_MODSIG_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_SIGNATURE;
 	if (cause == IMAD_CAUSE_PASS && algos && !(algos >> IMAD_FOUND_ALGO(found) & 1))
 		return IMAD_CAUSE_DENIED_ALGORITHM;
 	return cause;

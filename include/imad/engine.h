@@ -21,6 +21,10 @@ struct engine_content {
 	struct digest digest, digest_sha1;
 	uint32_t found; /* IMAD_FOUND() of the label, if ENGINE_LABEL was asked for */
 	struct digest denied; /* ... the one that is on the deny list, its size 0 if none is */
+	struct digest verity; /* of fs-verity, its size 0 if there is none; with ENGINE_VERITY or ENGINE_LABEL */
+	struct digest digest_modsig; /* without the signature appended to it, its size 0 if there is none; ENGINE_MODSIG, too */
+	uint8_t *modsig; /* PKCS#7 of that, from malloc(); NULL if there is none */
+	size_t modsig_len;
 	char *name;    /* ENGINE_NAME_MAX bytes */
 	uint8_t *sig;  /* ENGINE_SIG_MAX bytes */
 	size_t sig_len;
@@ -28,6 +32,8 @@ struct engine_content {
 #define ENGINE_DIGEST 1 /* the digest, for a record */
 #define ENGINE_SHA1 2	/* the SHA-1 digest, too */
 #define ENGINE_LABEL 4	/* what there is to find of its label */
+#define ENGINE_VERITY 8	/* the fs-verity digest, for a record */
+#define ENGINE_MODSIG 16 /* the signature appended to it, for a record */
 #define ENGINE_NAME_MAX (4096 + 16)
 #define ENGINE_SIG_MAX 65536
 
@@ -63,6 +69,8 @@ struct engine_ops {
 	void (*submit)(void *arg, struct measurement *m);
 	/* An audit rule matched; @pid waits, if it was held. Never waits. */
 	void (*audit)(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid);
+	/* A rule asked for the fs-verity digest of a file that has none: there is no record. Never waits. */
+	void (*no_verity)(void *arg, const char *name, uint64_t dev, uint64_t ino, uint32_t pid, uint32_t uid);
 	/* Have engine_writer_closed() called when a writer of @fd closes. */
 	void (*listen)(void *arg, int fd);
 	/*

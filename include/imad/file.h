@@ -26,6 +26,9 @@ void file_hasher_free(struct file_hasher *h);
  */
 int file_hash(struct file_hasher *h, int fd, const struct algo *const *algos, unsigned int n, struct digest *ret);
 
+/* The same of the first @size bytes, in one algorithm. */
+int file_hash_first(struct file_hasher *h, int fd, uint64_t size, const struct algo *algo, struct digest *ret);
+
 /*
  * The name IMA gives a file: its path from the root of the mount namespace it was
  * opened in, without " (deleted)"; the bare name of a memfd. 0 or negative errno.

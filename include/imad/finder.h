@@ -44,4 +44,10 @@ uint32_t finder_found(const struct trust *t, int fd, const struct finder *f, con
 /* The file digest of fs-verity, in IMA's terms. 0 or negative errno: it has none, or of an unknown algorithm. */
 int finder_verity_digest(int fd, struct digest *ret);
 
+/*
+ * Whether a signature appended to the content counts in the label's stead, where it may:
+ * there is no label, or one of a hash, or a signature by a key that is not known.
+ */
+bool finder_yields(const struct trust *t, const struct finder *f);
+
 #endif

@@ -16,6 +16,7 @@
 #define KEYRING_BYTES_MAX (1u << 20) /* bytes of one file of certificates */
 
 struct evp_pkey_st; /* EVP_PKEY of libcrypto */
+struct x509_st;	    /* X509 */
 struct keyring;
 
 /* One trusted key. It and all that it points to live as long as the keyring. */
@@ -30,6 +31,7 @@ struct key {
 	time_t not_after;    /* a key that expired verifies all the same, as in the kernel */
 	const char *origin;  /* the name that it was added by */
 	struct evp_pkey_st *pkey;
+	struct x509_st *cert;
 };
 
 /* 0 and an empty keyring for keyring_free(), or -ENOMEM. */

@@ -19,6 +19,7 @@ struct imad_decision {
 	__u32 action;	 /* positive action bits chosen so far */
 	__u32 slot_bit;	 /* of the measure rule that won */
 	__u32 pcr_slots; /* of the same rule */
+	__u32 variants;	 /* of the same rule */
 	__u32 opts;	 /* IMAD_OPT_*, of every rule that matched, dont_ rules among them */
 	__u32 algos;	 /* of the appraise rule that won */
 };
@@ -165,6 +166,7 @@ static __always_inline int imad_decide(struct imad_decision *d, const struct ima
 		if (does & IMAD_MEASURE) {
 			d->slot_bit = r->slot_bit;
 			d->pcr_slots = r->pcr_slots;
+			d->variants = r->variants;
 		}
 	}
 	return !d->open;
@@ -197,13 +199,32 @@ static __always_inline int imad_appraises_file(const struct imad_rule *r, const 
 }
 
 /*
- * What the decision asks for of an inode of which @done is done: IMA measures it once
- * for each PCR whatever the template, audits it once, and once told keeps its label right.
+ * The slots of the record that is asked for: IMA measures an inode once for each PCR
+ * whatever the template, and once more for the signature appended to it.
+ */
+static __always_inline __u32 imad_wanted_record(const struct imad_decision *d, __u32 done)
+{
+	__u32 variant = (d->opts & IMAD_OPT_VERITY) || (done & IMAD_SLOT_VERITY) ? IMAD_VARIANT_VERITY : IMAD_VARIANT_PLAIN;
+	__u32 slot = IMAD_VARIANT_SLOT(d->variants, variant), with = slot;
+
+	if (!d->slot_bit)
+		return 0;
+	if (d->opts & IMAD_OPT_MODSIG)
+		with = IMAD_VARIANT_SLOT(d->variants, variant | IMAD_VARIANT_MODSIG);
+	return with != slot ? with & ~done : d->pcr_slots & done ? 0 : slot;
+}
+
+/*
+ * What the decision asks for of an inode of which @done is done: a record, an audit
+ * record once, and what once told holds from then on: a label that is kept right, and
+ * the fs-verity digest in place of the content's.
  */
 static __always_inline __u32 imad_wanted(const struct imad_decision *d, __u32 done)
 {
-	__u32 slots = d->pcr_slots & done ? 0 : d->slot_bit;
+	__u32 slots = imad_wanted_record(d, done);
 
+	if (d->opts & IMAD_OPT_VERITY)
+		slots |= IMAD_SLOT_VERITY & ~done;
 	if (d->action & IMAD_AUDIT)
 		slots |= IMAD_SLOT_AUDIT & ~done;
 	if (d->action & IMAD_HASH)

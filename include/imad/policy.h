@@ -21,10 +21,11 @@
 #define POLICY_LABEL_MAX 256	   /* bytes of one label, with NUL */
 #define POLICY_LISTS_MAX 8192	   /* bytes of all keyrings= and label= lists */
 
-/* A distinct pair of PCR and template that measure rules ask for. */
+/* A distinct record that measure rules ask for: PCR, template, and what it is of. */
 struct policy_slot {
 	int pcr;	     /* 0..63 or POLICY_PCR_DEFAULT */
 	const char *template; /* canonical template name; NULL: the configured one. Owned by nobody (static). */
+	unsigned int variant; /* IMAD_VARIANT_*, in union */
 };
 
 /* What of a label an obj_*= or subj_*= compares (AUDIT_OBJ_USER ... in include/uapi/linux/audit.h). */
@@ -53,6 +54,9 @@ struct policy {
 struct policy_env {
 	/* Whether template= names a known template: its canonical static name, or NULL. */
 	const char *(*template_ok)(const char *name, size_t len);
+	/* Whether this template (NULL: the configured one) has a field for an appended signature; NULL: none has. */
+	bool (*has_modsig)(void *arg, const char *template);
+	void *arg;
 	/*
 	 * A security module with labels (SELinux, Smack) is active. If not, rules with
 	 * obj_*= or subj_*= are checked and then left out, as the kernel does.
@@ -101,7 +105,8 @@ void policy_print_rule(const struct policy *p, unsigned int i, struct buf *out);
 
 /* What BPF needs beside the rules: slots and conditions in use, funcs that a positive rule can match. */
 struct policy_summary {
-	uint32_t all_slots;
+	uint32_t all_slots; /* but what only takes the place of another one, or comes beside it: see @modsig_slots */
+	uint32_t modsig_slots; /* of records with an appended signature */
 	uint32_t classes; /* IMAD_MEASURE, IMAD_APPRAISE, ... of the rules that do something at an event */
 	uint32_t funcs;	  /* POLICY_FUNC_BIT()s */
 	uint32_t conds;
@@ -144,6 +149,7 @@ enum policy_finding_kind {
 	POLICY_READ_ONLY,     /* mask=MAY_READ: not what is opened for reading and writing */
 	POLICY_GID_IGNORED,   /* gid= beside a func for which IMA does not compare it */
 	POLICY_OPTION_SPREADS, /* digest_type= or permit_directio also holds where the same use is appraised */
+	POLICY_UNTYPED_DIGEST, /* its records do not tell an fs-verity digest from one of the content */
 	POLICY_DOES_NOTHING,  /* the policy: only dont_ rules, or none */
 	POLICY_GAP_TMPFS,     /* the policy: measures files, and none on tmpfs */
 	POLICY_GAP_LIBRARIES, /* the policy: measures programs, and not what they map */

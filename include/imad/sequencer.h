@@ -34,6 +34,10 @@ struct measurement {
 	size_t sig_len;
 	const void *buf;	   /* data that is no file, for template ima-buf; owned by the maker until @done */
 	size_t buf_len;
+	bool verity;		   /* @digest is that of fs-verity */
+	struct digest digest_modsig; /* size 0: nothing is appended that was asked for */
+	const void *modsig;	   /* the appended signature's PKCS#7; owned by the maker until @done */
+	size_t modsig_len;
 	bool violation;
 	/* beside the record */
 	enum measure_kind kind;

@@ -28,6 +28,13 @@ int signature_verify(const struct keyring *k, const struct label *l, const struc
 /* The same for the bytes of a detached signature (file.sig), which are those of a label of type 3. */
 int signature_verify_detached(const struct keyring *k, const void *p, size_t n, const struct digest *d);
 
+/*
+ * The bare signature @bytes over the digest @d by one key: RSA by PKCS#1 v1.5 with @algo,
+ * or ECDSA. SIGNATURE_OK, SIGNATURE_BAD, SIGNATURE_UNSUPPORTED, -ENOMEM or -EIO.
+ */
+int signature_verify_by(struct evp_pkey_st *pkey, const struct algo *algo, const void *bytes, size_t n,
+			const struct digest *d);
+
 /* A private key and the id that its signatures name. */
 struct signer;
 

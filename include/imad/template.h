@@ -30,6 +30,9 @@ bool template_is_legacy(const struct template *t);
 /* By name or by an equal format string; NULL if unknown. */
 const struct template *template_find(const char *name_or_format, size_t len);
 
+/* Whether @id ("d-ngv2") is one of its fields. */
+bool template_has_field(const struct template *t, const char *id);
+
 /* Whether @format is a list of known fields, as a kernel booted with ima_template_fmt= writes for a name. */
 bool template_format_valid(const char *format, size_t len);
 
@@ -42,6 +45,10 @@ struct template_input {
 	size_t sig_len;
 	const void *buf;	      /* what was measured that is no file (field buf); NULL with 0 otherwise */
 	size_t buf_len;
+	bool verity;		      /* @digest is that of fs-verity, which fields with a type say (d-ngv2) */
+	const struct digest *digest_modsig; /* of the content without the signature appended to it; NULL: it has none */
+	const void *modsig;	      /* PKCS#7 of that; NULL with 0 otherwise */
+	size_t modsig_len;
 	bool violation;		      /* digest fields become zeros */
 };
 

@@ -100,7 +100,8 @@ static void put_slot(const struct answer *a)
 		fputs("  pcr default", stdout);
 	else
 		printf("  pcr %d", s->pcr);
-	printf(", template %s", s->template ? s->template : "default");
+	printf(", template %s%s", s->template ? s->template : "default",
+	       a->decision.opts & IMAD_OPT_VERITY ? ", digest of fs-verity" : "");
 }
 
 static void put_rule(const struct answer *a, int rule)

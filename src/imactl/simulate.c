@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -9,6 +10,7 @@
 #include <imad/appraise.h>
 #include <imad/label.h>
 #include <imad/match.h>
+#include <imad/modsig.h>
 #include <json-c/json.h>
 
 #include "simulate.h"
@@ -77,6 +79,27 @@ static bool is_same_file(const char *path, struct json_object *info, struct stat
 }
 
 /* A hash label is compared with the digest in the list: the content as it was used. */
+/* What is said of a file beside its label; a signature is taken for good. */
+static uint32_t find_beside(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	uint8_t tail[MODSIG_TAIL];
+	struct modsig at;
+	struct statx st;
+	uint32_t found = 0;
+	ssize_t n;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &st) < 0)
+		return 0;
+	if (st.stx_attributes & STATX_ATTR_VERITY)
+		found |= IMAD_FOUND_VERITY;
+	n = st.stx_size > sizeof(tail) ? pread(fd, tail, sizeof(tail), (off_t)(st.stx_size - sizeof(tail))) : 0;
+	if (n == sizeof(tail) && modsig_find(tail, sizeof(tail), st.stx_size, &at, NULL) == 0)
+		found |= IMAD_FOUND_MODSIG | IMAD_FOUND_MODSIG_GOOD;
+	return found;
+}
+
+/* The digest is that of the record, whichever its rule asked for. */
 static uint32_t find_label(const char *path, const struct digest *digest)
 {
 	cleanup_free uint8_t *bytes = malloc(LABEL_MAX);
@@ -89,8 +112,9 @@ static uint32_t find_label(const char *path, const struct digest *digest)
 		return IMAD_FOUND(IMAD_LABEL_UNKNOWN, 0, 0);
 	if (l.type == LABEL_SIGNATURE || l.type == LABEL_VERITY)
 		return IMAD_FOUND(l.type == LABEL_VERITY ? IMAD_LABEL_VERITY : IMAD_LABEL_SIGNATURE, l.version, l.algo->id) |
-		       IMAD_FOUND_GOOD;
-	return IMAD_FOUND(IMAD_LABEL_HASH, 0, l.algo->id) | (label_holds(&l, digest) ? IMAD_FOUND_GOOD : 0);
+		       IMAD_FOUND_GOOD | IMAD_FOUND_VERITY_GOOD;
+	return IMAD_FOUND(IMAD_LABEL_HASH, 0, l.algo->id) |
+	       (label_holds(&l, digest) ? IMAD_FOUND_GOOD | IMAD_FOUND_VERITY_GOOD : 0);
 }
 
 static void take_file(struct sim_use *u, struct json_object *info)
@@ -106,7 +130,7 @@ static void take_file(struct sim_use *u, struct json_object *info)
 	u->facts.fgroup = st.st_gid;
 	u->facts.fsmagic = (unsigned long)fs.f_type;
 	u->known |= IMAD_COND_FOWNER | IMAD_COND_FGROUP | IMAD_COND_FSMAGIC;
-	u->found = find_label(path, &u->digest);
+	u->found = find_label(path, &u->digest) | find_beside(path);
 }
 
 bool sim_use_of(const struct template_fields *f, struct json_object *info, struct sim_use *ret)
@@ -203,6 +227,7 @@ static enum sim_measure measured(const struct policy *p, uint32_t default_pcr, c
 static void appraise(const struct policy *p, const struct sim_use *u, struct sim_outcome *o)
 {
 	uint32_t opts = 0;
+	bool by_modsig;
 
 	if (!does(p, o->appraise_rule))
 		return;
@@ -213,10 +238,10 @@ static void appraise(const struct policy *p, const struct sim_use *u, struct sim
 		o->appraise = SIM_FILE_GONE;
 		return;
 	}
+	by_modsig = (opts & IMAD_OPT_MODSIG) && (u->found & IMAD_FOUND_MODSIG);
 	o->cause = imad_judge(opts, p->rules[o->appraise_rule].algos, u->found);
 	o->appraise = o->cause != IMAD_CAUSE_PASS			 ? SIM_FAIL :
-		      IMAD_FOUND_KIND(u->found) == IMAD_LABEL_HASH ? SIM_PASS :
-								     SIM_SIGNED;
+		      IMAD_FOUND_KIND(u->found) == IMAD_LABEL_HASH && !by_modsig ? SIM_PASS : SIM_SIGNED;
 }
 
 void sim_decide(const struct policy *p, uint32_t default_pcr, const struct list_record *r,

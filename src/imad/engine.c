@@ -145,6 +145,7 @@ static void job_free(struct job *j)
 		close(j->fd);
 	free(j->content.name);
 	free(j->content.sig);
+	free(j->content.modsig);
 	free(j->measurements);
 	free(j->use.data);
 	free(j);
@@ -228,6 +229,8 @@ int engine_use(struct engine *e, const struct engine_use *use)
 	j->own_fd = true;
 	j->is_use = true;
 	j->use = *use;
+	j->use.slots &= ~IMAD_SLOT_VERITY;
+	j->audits_verity = use->slots & IMAD_SLOT_VERITY;
 	if (use->digest) {
 		j->use_digest = *use->digest;
 		j->use.digest = &j->use_digest;
@@ -373,8 +376,8 @@ static void take_slots(struct engine *e, const struct policy *p)
 	pthread_mutex_lock(&e->lock);
 	memcpy(e->slots, p->slots, sizeof(e->slots));
 	for (unsigned int i = 0; i < p->n_rules; i++)
-		if (p->rules[i].slot_bit)
-			e->pcr_slots[__builtin_ctz(p->rules[i].slot_bit)] = p->rules[i].pcr_slots;
+		for (unsigned int v = 0; p->rules[i].slot_bit && v < IMAD_VARIANTS; v++)
+			e->pcr_slots[__builtin_ctz(IMAD_VARIANT_SLOT(p->rules[i].variants, v))] = p->rules[i].pcr_slots;
 	e->want_sha1 = template_is_legacy(e->config.template);
 	for (unsigned int i = 0; i < p->n_slots; i++)
 		if (p->slots[i].template && template_is_legacy(template_find(p->slots[i].template, strlen(p->slots[i].template))))

@@ -19,6 +19,7 @@ struct job {
 	struct hold *holds; /* who waits; empty for a use that nobody waits for */
 	int fd;		    /* the file: the first hold's, or our own */
 	bool own_fd, is_use, timed_out;
+	bool audits_verity; /* not a hold: a rule with digest_type=verity matched */
 	bool closed;	    /* nobody joins the waiters any more */
 	struct engine_use use; /* valid if is_use; use.digest points to use_digest */
 	struct digest use_digest;
@@ -30,6 +31,7 @@ struct job {
 	struct digest fresh; /* relabelled: of the content */
 	uint32_t slots, func;
 	uint32_t epoch; /* from before the file was looked at */
+	uint32_t unmet; /* slots of which there is nothing to record */
 	uint32_t found; /* of the label, with IMAD_FOUND_KNOWN; 0: nothing */
 	struct engine_content content;
 	struct measurement *measurements;
@@ -66,6 +68,18 @@ void engine_settle(struct engine *e, int fd, const struct imad_gen *g, struct im
 uint32_t engine_found(const struct imad_gen *g, const struct imad_verdict *v);
 /* What a held use of an inode in this state still wants; *@maybe: only if it is an ELF object. */
 uint32_t engine_pending(const struct imad_gen *g, const struct imad_verdict *v, bool *maybe);
+
+/* engine_variant.c: what is recorded beside, or in place of, the digest of the content. */
+unsigned int engine_needs(const struct job *j);
+/* Before ops->collect. */
+void engine_forget_variants(struct job *j);
+/* After it: what nothing was found for comes off j->slots. */
+void engine_take_unmet(struct job *j);
+/* What stands in the record of @slot. */
+void engine_fill_variant(const struct job *j, unsigned int slot, struct measurement *m);
+void engine_audit(const struct job *j);
+/* Whether all of @slots can be recorded by the digest of the content alone. */
+bool engine_is_plain(const struct engine *e, uint32_t slots);
 
 /*
  * engine.c: at the end of a round let nobody join any more. True if the state must be

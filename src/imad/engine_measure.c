@@ -207,7 +207,7 @@ static void round_done(struct job *j)
 {
 	struct imad_verdict v = {
 		.gen = j->gen.gen,
-		.done = j->slots,
+		.done = j->slots | j->unmet, /* until it is sealed, which moves the generation */
 		.flags = j->provisional ? IMAD_VERDICT_PROVISIONAL : 0,
 	};
 
@@ -295,7 +295,7 @@ static void submit_records(struct job *j, const char *violation, bool records)
 	if (violation)
 		fill_violation(j, &m[n++], violation);
 	if (records && (j->slots & IMAD_SLOT_AUDIT))
-		e->ops.audit(e->ops.arg, &j->content, j->is_use ? j->use.pid : j->gen.tgid, j->is_use ? j->use.uid : j->gen.uid);
+		engine_audit(j);
 	for (uint32_t left = records ? j->slots & IMAD_SLOTS_MEASURE : 0; left; left &= left - 1) {
 		unsigned int slot = __builtin_ctz(left);
 
@@ -305,6 +305,8 @@ static void submit_records(struct job *j, const char *violation, bool records)
 			m[n].template = template_find(e->slots[slot].template, strlen(e->slots[slot].template));
 		if (j->is_use && j->use.data)
 			fill_data(j, &m[n]);
+		else
+			engine_fill_variant(j, slot, &m[n]);
 		n++;
 	}
 	if (records && (j->slots & IMAD_SLOT_APPRAISE) && j->content.denied.size) {
@@ -349,6 +351,8 @@ static void record_unreachable(struct job *j)
 {
 	j->func = j->use.func;
 	j->slots = j->use.slots;
+	if (!engine_is_plain(j->engine, j->slots))
+		j->use.digest = NULL;
 	if (!make_room(j)) {
 		engine_count(j->engine, &j->engine->counters.errors);
 		job_finish(j, false);
@@ -367,15 +371,6 @@ static void keep_last_component(char *name)
 
 	if (slash)
 		memmove(name, slash + 1, strlen(slash));
-}
-
-static unsigned int needs_of(const struct job *j)
-{
-	unsigned int needs = 0;
-
-	if (j->slots & (IMAD_SLOTS_MEASURE | IMAD_SLOT_AUDIT))
-		needs |= ENGINE_DIGEST | (j->engine->want_sha1 ? ENGINE_SHA1 : 0);
-	return needs | (j->slots & IMAD_SLOT_APPRAISE ? ENGINE_LABEL : 0);
 }
 
 /* What this round is about. False: there is nothing to collect, and the job has ended. */
@@ -423,7 +418,7 @@ static int collect(struct job *j, void *scratch)
 		return -ENOMEM;
 	if (!j->relabelled && (j->slots & IMAD_SLOT_APPRAISE) && j->gen.written && relabel(j, scratch) < 0)
 		engine_count(e, &e->counters.errors); /* it is appraised as it is */
-	return e->ops.collect(e->ops.arg, scratch, j->fd, needs_of(j), j->relabelled ? &j->fresh : known, &j->content);
+	return e->ops.collect(e->ops.arg, scratch, j->fd, engine_needs(j), j->relabelled ? &j->fresh : known, &j->content);
 }
 
 void job_run(struct job *j, void *scratch)
@@ -437,6 +432,7 @@ void job_run(struct job *j, void *scratch)
 	j->found = 0;
 	j->content.denied.size = 0;
 	j->epoch = e->ops.epoch(e->ops.arg);
+	engine_forget_variants(j);
 	if (!begin_round(j, scratch, &r))
 		return;
 	if (r == 0)
@@ -458,6 +454,7 @@ void job_run(struct job *j, void *scratch)
 		keep_last_component(j->content.name);
 	reader_under_writer = (flags & IMAD_GEN_VIOLATION) && (j->slots & IMAD_SLOTS_MEASURE) &&
 			      (j->func == IMAD_FILE_CHECK || j->func == IMAD_MMAP_CHECK);
+	engine_take_unmet(j);
 	submit_records(j, reader_under_writer ? "open_writers" : NULL, true);
 }
 

@@ -53,26 +53,38 @@ static int begin(struct file_hasher *h, const struct algo *algo)
 	return digest_begin(h->streams[algo->id]);
 }
 
-int file_hash(struct file_hasher *h, int fd, const struct algo *const *algos, unsigned int n, struct digest *ret)
+/* The first @size bytes, or all there are. */
+static int hash_part(struct file_hasher *h, int fd, uint64_t size, const struct algo *const *algos, unsigned int n,
+		     struct digest *ret)
 {
-	off_t offset = 0;
+	uint64_t offset = 0;
 	ssize_t got;
 	int r = 0;
 
 	for (unsigned int i = 0; i < n && r == 0; i++)
 		r = begin(h, algos[i]);
-	while (r == 0 && (got = pread(fd, h->buffer, READ_SIZE, offset)) != 0) {
+	while (r == 0 && (got = pread(fd, h->buffer, MIN(READ_SIZE, size - offset), (off_t)offset)) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return -errno;
 		for (unsigned int i = 0; i < n && r == 0; i++)
 			r = digest_update(h->streams[algos[i]->id], h->buffer, got);
-		offset += got;
+		offset += (uint64_t)got;
 	}
 	for (unsigned int i = 0; i < n && r == 0; i++)
 		r = digest_end(h->streams[algos[i]->id], &ret[i]);
 	return r;
+}
+
+int file_hash(struct file_hasher *h, int fd, const struct algo *const *algos, unsigned int n, struct digest *ret)
+{
+	return hash_part(h, fd, UINT64_MAX, algos, n, ret);
+}
+
+int file_hash_first(struct file_hasher *h, int fd, uint64_t size, const struct algo *algo, struct digest *ret)
+{
+	return hash_part(h, fd, size, &algo, 1, ret);
 }
 
 /* Whether the file's real name ends in " (deleted)": then the path still leads to it. */

@@ -101,10 +101,22 @@ static uint32_t claimed(const struct finder *f)
 	}
 }
 
+/* What is found of the label with the fs-verity digest in place of the content's. */
+static uint32_t found_by_verity(const struct trust *t, const struct finder *f, const struct digest *verity)
+{
+	bool right = false;
+
+	if (f->n && !f->damaged && f->label.type == LABEL_SIGNATURE)
+		right = judge_signature(t, &f->label, verity) != 0;
+	else if (f->n && !f->damaged && f->label.type != LABEL_VERITY)
+		right = label_holds(&f->label, verity);
+	return IMAD_FOUND_VERITY | (right ? IMAD_FOUND_VERITY_GOOD : 0);
+}
+
 static uint32_t judge_label(const struct trust *t, const struct finder *f, const struct digest *content,
 			    const struct digest *verity)
 {
-	uint32_t found = claimed(f);
+	uint32_t found = claimed(f) | (verity ? found_by_verity(t, f, verity) : 0);
 
 	if (f->damaged || !f->n)
 		return found;
@@ -143,16 +155,22 @@ static bool is_denied(const struct trust *t, const struct digest *d, struct dige
 uint32_t finder_found(const struct trust *t, int fd, const struct finder *f, const struct digest *digests, unsigned int n,
 		      struct digest *denied)
 {
-	bool has_verity = f->n && !f->damaged && f->label.type == LABEL_VERITY, is;
 	struct digest verity;
-	uint32_t found;
+	bool has_verity = finder_verity_digest(fd, &verity) == 0, is;
+	uint32_t found = judge_label(t, f, digest_for(f, digests, n), has_verity ? &verity : NULL);
 
-	has_verity = has_verity && finder_verity_digest(fd, &verity) == 0;
-	found = judge_label(t, f, digest_for(f, digests, n), has_verity ? &verity : NULL);
 	if (denied)
 		denied->size = 0;
 	is = has_verity && is_denied(t, &verity, denied);
 	for (unsigned int i = 0; i < n && !is; i++)
 		is = is_denied(t, &digests[i], denied);
 	return is ? found | IMAD_FOUND_DENIED : found;
+}
+
+bool finder_yields(const struct trust *t, const struct finder *f)
+{
+	if (!f->n || f->bytes[0] == LABEL_DIGEST_NG)
+		return true;
+	return !f->damaged && f->label.type == LABEL_SIGNATURE && f->label.algo &&
+	       (!t || !keyring_find(trust_keys(t), f->label.key_id, NULL));
 }

@@ -285,12 +285,14 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->funcs |= sum.funcs;
 	c->classes |= sum.classes;
 	c->all_slots |= sum.all_slots;
+	c->modsig_slots |= sum.modsig_slots;
 	__atomic_store_n(&c->rules, half << 16 | p->n_rules, __ATOMIC_RELEASE);
 	hooks_new_epoch(h);
 	c->conds = sum.conds;
 	c->funcs = sum.funcs;
 	c->classes = sum.classes;
 	c->all_slots = sum.all_slots;
+	c->modsig_slots = sum.modsig_slots;
 	c->masks = file_masks(p);
 	c->opens_appraised = sum.appraises_opens;
 	set_skips(c, p);

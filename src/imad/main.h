@@ -190,6 +190,14 @@ int daemon_set_label(int fd, const struct digest *digest, bool force);
 /* appraise = fix: make the label of @fd that of its content, unless it is signed; @content tells it then. */
 void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content);
 /*
+ * main_beside.c: what a file has beside its content: an fs-verity digest, an appended
+ * signature. 0 or negative errno.
+ */
+int daemon_collect_beside(struct daemon *d, void *scratch, int fd, unsigned int needs, struct engine_content *content);
+void daemon_tell_no_verity(void *arg, const char *name, uint64_t dev, uint64_t ino, uint32_t pid, uint32_t uid);
+/* Warnings of the kernel's about @p whose records would not tell what they are of. */
+void daemon_warn_of_templates(const struct daemon *d, const struct policy *p);
+/*
  * A policy file whose text was read: what the active rules for POLICY_CHECK say, and
  * what policy.signed asks; notes its version in @set. 0, or negative errno with *@why.
  */

@@ -126,6 +126,8 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 
 	if (cause == IMAD_CAUSE_PASS || cause == IMAD_CAUSE_DENIED || IMAD_FOUND_KIND(content->found) == IMAD_LABEL_SIGNATURE)
 		return;
+	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_VERITY && (content->found & IMAD_FOUND_GOOD))
+		return; /* right, for who asks for it */
 	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE || !digest_can(algo))
 		algo = d->hash;
 	r = file_hash(scratch, fd, &algo, 1, &digest);
@@ -137,5 +139,6 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 	}
 	d->labels_fixed++;
 	log_msg(LOG_INFO, "label of '%s' fixed (%s)", content->name, daemon_cause_text(cause));
-	content->found = IMAD_FOUND(IMAD_LABEL_HASH, 0, algo->id) | IMAD_FOUND_GOOD;
+	content->found &= IMAD_FOUND_VERITY | IMAD_FOUND_MODSIG | IMAD_FOUND_MODSIG_GOOD; /* which are none of the label's */
+	content->found |= IMAD_FOUND(IMAD_LABEL_HASH, 0, algo->id) | IMAD_FOUND_GOOD;
 }

@@ -213,6 +213,7 @@ static int find(struct daemon *d, int fd, const char *name, uint32_t *ret, struc
 {
 	cleanup(trust_unrefp) struct trust *trust = daemon_trust(d);
 	cleanup(finder_done) struct finder label = { 0 };
+	struct engine_content beside = { .name = (char *)name };
 	struct file_hasher *hasher = NULL;
 	const struct algo *algos[ALGO_COUNT];
 	struct digest digests[ALGO_COUNT];
@@ -227,10 +228,15 @@ static int find(struct daemon *d, int fd, const char *name, uint32_t *ret, struc
 	r = file_hasher_new(&hasher);
 	if (r == 0)
 		r = file_hash(hasher, fd, algos, n, digests);
+	if (r == 0) {
+		beside.found = finder_found(trust, fd, &label, digests, n, NULL);
+		r = daemon_collect_beside(d, hasher, fd, ENGINE_LABEL, &beside);
+	}
 	file_hasher_free(hasher);
+	free(beside.modsig);
 	if (r < 0)
 		return r;
-	*ret = finder_found(trust, fd, &label, digests, n, NULL);
+	*ret = beside.found;
 	daemon_describe(trust, fd, name, &label, *ret, digests, n, ret_finding);
 	return 0;
 }

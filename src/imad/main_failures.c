@@ -75,6 +75,7 @@ static const char *op_of(const struct failure *f)
 		return "set_data";
 	switch (f->cause) {
 	case IMAD_CAUSE_MPROTECT:
+	case IMAD_CAUSE_NO_VERITY:
 	case IMAD_CAUSE_DENIED_ALGORITHM:
 	case IMAD_CAUSE_FAILED:
 		return "collect_data";

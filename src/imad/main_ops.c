@@ -178,6 +178,8 @@ static int op_collect(void *arg, void *scratch, int fd, unsigned int needs, cons
 	uint32_t epoch = hooks_epoch(d->hooks);
 	int r = collect(d, scratch, fd, needs, digest, ret);
 
+	if (r == 0)
+		r = daemon_collect_beside(d, scratch, fd, needs, ret);
 	if (r == 0 && (needs & ENGINE_LABEL))
 		daemon_know_content(d, scratch, fd, epoch, ret);
 	if (r == 0 && (needs & ENGINE_LABEL) && d->conf.appraise == CONF_APPRAISE_FIX)
@@ -394,6 +396,7 @@ const struct engine_ops daemon_engine_ops = {
 	.on_timeout = op_on_timeout,
 	.submit = op_submit,
 	.audit = op_audit,
+	.no_verity = daemon_tell_no_verity,
 	.listen = op_listen,
 	.relabel = op_relabel,
 	.tell = op_tell,

@@ -83,9 +83,17 @@ static ssize_t read_text(int fd, char **ret, size_t max)
 	return len;
 }
 
-static int parse_text(struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
+static bool has_modsig(void *arg, const char *name)
 {
-	const struct policy_env env = { .template_ok = template_ok };
+	const struct daemon *d = arg;
+	const struct template *t = name ? template_find(name, strlen(name)) : d->template;
+
+	return template_has_field(t, "modsig") || template_has_field(t, "d-modsig");
+}
+
+static int parse_text(struct daemon *d, struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
+{
+	const struct policy_env env = { .template_ok = template_ok, .has_modsig = has_modsig, .arg = d };
 	unsigned int first = set->policy.n_rules;
 	struct parse_error e = { 0 };
 	int r = policy_parse(&set->policy, text, n, &env, &e);
@@ -110,7 +118,7 @@ static int load_file(struct daemon *d, struct ruleset *set, const char *path, st
 
 	if (n < 0)
 		return refuse(why, n, "cannot read policy file '%s': %s", path, strerror(-n));
-	r = parse_text(set, path, text, n, why);
+	r = parse_text(d, set, path, text, n, why);
 	if (r < 0)
 		return r;
 	r = daemon_check_policy_file(d, set, &(struct policy_file){ fd, path, text, (size_t)n }, why);
@@ -162,11 +170,7 @@ static int check_rules(const struct policy *p, struct refusal *why)
 	for (unsigned int i = 0; i < p->n_rules && !cannot; i++) {
 		const struct imad_rule *r = &p->rules[i];
 
-		if (r->opts & IMAD_OPT_MODSIG)
-			cannot = "knows no appended signatures";
-		else if ((r->opts & IMAD_OPT_VERITY) && r->action == IMAD_MEASURE)
-			cannot = "measures the content as it is";
-		else if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))
+		if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))
 			cannot = "does not fill this template";
 		if (cannot)
 			policy_print_rule(p, i, &text);
@@ -203,7 +207,7 @@ static int compile(struct daemon *d, struct ruleset *set, const char *names, str
 			r = refuse(why, -EACCES, "a signed policy file is required; the built-in policy '%s' counts in imad.conf only",
 				   b->name);
 		else if (is_named(names, b->name) && !(b->unless && is_named(names, b->unless)))
-			r = parse_text(set, b->name, b->text, strlen(b->text), why);
+			r = parse_text(d, set, b->name, b->text, strlen(b->text), why);
 	snprintf(copy, sizeof(copy), "%s", names);
 	for (char *name = strtok_r(copy, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
 		r = name[0] == '/' ? load_file(d, set, name, why) : 0;
@@ -254,6 +258,7 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
 			set->policy.n_inactive - inactive);
 	daemon_warn_of_labels(&set->policy);
+	daemon_warn_of_templates(d, &set->policy);
 	policy_summarize(&set->policy, &sum);
 	if ((sum.classes & IMAD_APPRAISE) && d->conf.appraise == CONF_APPRAISE_OFF)
 		log_msg(LOG_WARNING, "the policy has appraise rules, and appraise is off: they do nothing");

@@ -75,7 +75,7 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 	p.facts.cap_setuid = s->ids.cap_setuid, p.facts.cap_setgid = s->ids.cap_setgid;
 	use.slots = daemon_match(d, &p.facts, func, mask) & ~IMAD_SLOT_HASH;
 	use.flags = p.writers ? IMAD_GEN_WRITERS : 0;
-	if (!use.slots || fstat(use.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	if (!(use.slots & ~IMAD_SLOT_VERITY) || fstat(use.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    hooks_state(d->hooks, use.fd, &gen, &has_gen, &verdict) < 0) {
 		close(use.fd);
 		return;

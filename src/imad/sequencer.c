@@ -95,6 +95,10 @@ static int record_make(struct sequencer *s, const struct measurement *m, struct 
 		.sig_len = m->sig_len,
 		.buf = m->buf,
 		.buf_len = m->buf_len,
+		.verity = m->verity,
+		.digest_modsig = m->digest_modsig.size ? &m->digest_modsig : NULL,
+		.modsig = m->modsig,
+		.modsig_len = m->modsig_len,
 		.violation = m->violation,
 	};
 	unsigned int pcr = m->pcr < 0 ? s->pcr : (unsigned int)m->pcr;

@@ -205,6 +205,7 @@ static char *subject_line(X509 *x)
 static void key_done(struct key *key)
 {
 	EVP_PKEY_free(key->pkey);
+	X509_free(key->cert);
 	free((char *)key->subject);
 	free((char *)key->origin);
 	free((uint8_t *)key->skid);
@@ -216,6 +217,7 @@ static int key_init(X509 *x, const char *name, struct key *ret, const char **why
 	struct tm tm;
 	int r;
 
+	ret->cert = X509_up_ref(x) ? x : NULL;
 	ret->pkey = X509_get_pubkey(x);
 	ret->type = ret->pkey ? key_type(ret->pkey) : NULL;
 	if (!ret->type)

@@ -8,6 +8,8 @@
 #include <imad/match.h>
 #include <imad/policy.h>
 
+#include "policy_words.h"
+
 #define FUNC_ALL ((1u << IMAD_FUNC_COUNT) - 1)
 
 /* What a rule without func= never stands for: no hook at all, no file, or not asked for each event. */
@@ -43,7 +45,7 @@ static unsigned int class_of(const struct imad_rule *r)
 	return r->action & (IMAD_AUDIT | IMAD_DONT_AUDIT) ? CLASS_AUDIT : CLASS_HASH;
 }
 
-static uint32_t rule_funcs(const struct imad_rule *r)
+uint32_t policy_rule_funcs(const struct imad_rule *r)
 {
 	return r->conds & IMAD_COND_FUNC ? 1u << r->func : FUNC_ALL & ~FUNC_NAMED_ONLY;
 }
@@ -67,6 +69,17 @@ void policy_bind_pcr(struct policy *p, int pcr)
 	}
 }
 
+/* Those of the variants that come beside the record of the file as such. */
+static uint32_t modsig_slots(const struct policy *p, uint32_t variants)
+{
+	uint32_t slots = 0;
+
+	for (unsigned int v = 0; v < IMAD_VARIANTS; v++)
+		if (p->slots[variants >> 8 * v & 31].variant & IMAD_VARIANT_MODSIG)
+			slots |= IMAD_VARIANT_SLOT(variants, v);
+	return slots;
+}
+
 void policy_summarize(const struct policy *p, struct policy_summary *ret)
 {
 	struct policy_summary s = { 0 };
@@ -75,6 +88,8 @@ void policy_summarize(const struct policy *p, struct policy_summary *ret)
 		const struct imad_rule *r = &p->rules[i];
 
 		s.all_slots |= r->slot_bit;
+		if (r->slot_bit)
+			s.modsig_slots |= modsig_slots(p, r->variants);
 		s.conds |= r->conds;
 		if (!(r->action & IMAD_ACTION_DO) || r->func == IMAD_SETXATTR_CHECK)
 			continue; /* the latter says which labels may be written, and meets no event */
@@ -85,10 +100,10 @@ void policy_summarize(const struct policy *p, struct policy_summary *ret)
 			s.all_slots |= IMAD_SLOT_HASH;
 		if (r->action == IMAD_APPRAISE) {
 			s.all_slots |= IMAD_SLOT_APPRAISE;
-			s.appraises_opens |= (rule_funcs(r) & POLICY_FUNC_BIT(FILE_CHECK)) != 0;
-			s.appraises_programs |= (rule_funcs(r) & FUNC_PROGRAMS) != 0;
+			s.appraises_opens |= (policy_rule_funcs(r) & POLICY_FUNC_BIT(FILE_CHECK)) != 0;
+			s.appraises_programs |= (policy_rule_funcs(r) & FUNC_PROGRAMS) != 0;
 		}
-		s.funcs |= rule_funcs(r);
+		s.funcs |= policy_rule_funcs(r);
 	}
 	s.may_match_magic_all = s.funcs != 0 && !(s.conds & IMAD_CONDS_FS);
 	*ret = s;
@@ -115,10 +130,10 @@ bool policy_can_match_fs(const struct policy *p, uint64_t fsmagic, const char *f
 
 		if (!imad_match_fs(r, r->conds & known, &f))
 			continue;
-		if ((r->action & IMAD_ACTION_DO) && (rule_funcs(r) & FUNC_FILES & ~closed[class_of(r)]))
+		if ((r->action & IMAD_ACTION_DO) && (policy_rule_funcs(r) & FUNC_FILES & ~closed[class_of(r)]))
 			return true;
 		if ((r->action & IMAD_ACTION_DONT) && !(r->conds & ~(known | IMAD_COND_FUNC)))
-			closed[class_of(r)] |= rule_funcs(r);
+			closed[class_of(r)] |= policy_rule_funcs(r);
 	}
 	return false;
 }

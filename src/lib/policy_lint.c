@@ -51,6 +51,9 @@ const struct policy_finding_text policy_finding_texts[POLICY_FINDING_KINDS] = {
 			       NULL },
 	[POLICY_GID_IGNORED] = { "gid_ignored", "gid= is not compared for this func", NULL },
 	[POLICY_OPTION_SPREADS] = { "option_spreads", "its option holds for the appraisal of the same use, too", NULL },
+	[POLICY_UNTYPED_DIGEST] = { "untyped_digest",
+				    "its template does not tell the digest of fs-verity from others; "
+				    "template=ima-ngv2 and ima-sigv2 do", NULL },
 	[POLICY_DOES_NOTHING] = { "does_nothing", "nothing is measured, appraised, audited or hashed", NULL },
 	[POLICY_GAP_TMPFS] = { "gap_tmpfs",
 			       "tmpfs is left out: programs in memory (memfd) and files in /run, /dev/shm and "
@@ -272,6 +275,12 @@ static bool is_appraised(const struct lint *l, unsigned int i)
 	return false;
 }
 
+/* Without template= the configured one counts, which is not known here, and seldom one of these. */
+static bool tells_digests(const char *template)
+{
+	return template && (!strcmp(template, "ima-ngv2") || !strcmp(template, "ima-sigv2"));
+}
+
 static void lint_oddities(struct lint *l, unsigned int i)
 {
 	const struct imad_rule *r = &l->p->rules[i];
@@ -284,6 +293,9 @@ static void lint_oddities(struct lint *l, unsigned int i)
 		found(l, POLICY_GID_IGNORED, (int)i, -1);
 	if (r->opts && class_of(r) != IMAD_APPRAISE && is_appraised(l, i))
 		found(l, POLICY_OPTION_SPREADS, (int)i, -1);
+	if (r->action == IMAD_MEASURE && (r->opts & IMAD_OPT_VERITY) &&
+	    !tells_digests(l->p->slots[__builtin_ctz(r->slot_bit)].template))
+		found(l, POLICY_UNTYPED_DIGEST, (int)i, -1);
 }
 
 static void lint_rule(struct lint *l, unsigned int i)

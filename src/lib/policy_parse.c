@@ -115,24 +115,6 @@ static int parse_words(struct slice line, struct draft *d, struct parse_error *r
 	return why ? refuse(-EBADMSG, why, token, reterr) : 0;
 }
 
-static bool same_slot(const struct policy_slot *a, const struct policy_slot *b)
-{
-	return a->pcr == b->pcr && (a->template == b->template ||
-				    (a->template && b->template && !strcmp(a->template, b->template)));
-}
-
-/* The number of the slot, added if it is new; -E2BIG when there is no room. */
-static int find_slot(struct policy *p, const struct policy_slot *wanted)
-{
-	for (unsigned int i = 0; i < p->n_slots; i++)
-		if (same_slot(&p->slots[i], wanted))
-			return (int)i;
-	if (p->n_slots == IMAD_SLOTS_MAX)
-		return -E2BIG;
-	p->slots[p->n_slots] = *wanted;
-	return (int)p->n_slots++;
-}
-
 static int add_rule(struct policy *p, struct draft *d, struct slice token, struct parse_error *reterr)
 {
 	int slot;
@@ -140,10 +122,11 @@ static int add_rule(struct policy *p, struct draft *d, struct slice token, struc
 	if (p->n_rules == IMAD_RULES_MAX)
 		return refuse(-E2BIG, "too many rules", token, reterr);
 	if (d->rule.action == IMAD_MEASURE) {
-		slot = find_slot(p, &d->slot);
+		slot = policy_find_slot(p, &d->slot);
 		if (slot < 0)
 			return refuse(slot, "too many pairs of pcr= and template=", token, reterr);
 		d->rule.slot_bit = 1u << slot;
+		d->rule.variants = (uint32_t)slot * 0x01010101u;
 	}
 	p->rules[p->n_rules++] = d->rule;
 	return 0;
@@ -208,29 +191,35 @@ int policy_parse(struct policy *p, const char *text, size_t n, const struct poli
 {
 	const struct counts before = count(p);
 	struct slice rest = { text, n };
+	unsigned int number = 0;
 	int r;
 
 	if (n > POLICY_TEXT_MAX) {
 		reterr->line = 0;
 		return refuse(-E2BIG, "text too long", (struct slice){ NULL, 0 }, reterr);
 	}
-	for (unsigned int number = 1; rest.n > 0; number++) {
+	while (rest.n > 0) {
 		const char *end = memchr(rest.p, '\n', rest.n);
 		struct slice line = { rest.p, end ? (size_t)(end - rest.p) : rest.n };
-
 		unsigned int first = p->n_rules;
 
+		reterr->line = ++number;
 		r = parse_line(p, line, env, reterr);
 		if (r == 0 && p->n_rules > first)
 			p->lines[first] = number;
 		if (r < 0) {
 			truncate_policy(p, before);
-			reterr->line = number;
 			return r;
 		}
 		rest.p += line.n + (end != NULL);
 		rest.n -= line.n + (end != NULL);
 	}
+	r = policy_add_variants(p, env);
+	if (r < 0) {
+		truncate_policy(p, before);
+		(void)policy_add_variants(p, env); /* those that there were have their room */
+		r = refuse(r, "too many pairs of pcr= and template= with digest_type= or modsig", (struct slice){ NULL, 0 }, reterr);
+	}
 	policy_bind_pcr(p, POLICY_PCR_DEFAULT);
-	return 0;
+	return r;
 }

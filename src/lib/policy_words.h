@@ -68,6 +68,14 @@ extern const struct policy_word policy_words[WORD_COUNT];
  */
 const char *policy_rule_invalid(const struct draft *d, struct slice *ret);
 
+/* The hooks that a rule can meet: POLICY_FUNC_BIT()s. */
+uint32_t policy_rule_funcs(const struct imad_rule *r);
+
+/* policy_slots.c: the number of the slot, added if it is new; -E2BIG when there is no room. */
+int policy_find_slot(struct policy *p, const struct policy_slot *wanted);
+/* ... and those that its rules need because of each other, once all rules are there. 0 or -E2BIG. */
+int policy_add_variants(struct policy *p, const struct policy_env *env);
+
 /* policy_lists.c: words whose value is a list or a label. */
 const char *policy_parse_names(const struct policy_word *w, struct slice value, struct draft *d);
 void policy_print_names(const struct policy_word *w, const struct draft *d, struct buf *out);

@@ -79,16 +79,16 @@ static int prepare(EVP_PKEY *pkey, const struct algo *algo, init_fn *init, EVP_P
 	return 0;
 }
 
-static int verify_with(EVP_PKEY *pkey, const struct label *l, const struct digest *d)
+int signature_verify_by(EVP_PKEY *pkey, const struct algo *algo, const void *bytes, size_t n, const struct digest *d)
 {
 	cleanup(ctx_freep) EVP_PKEY_CTX *ctx = NULL;
-	int r = prepare(pkey, l->algo, EVP_PKEY_verify_init_ex, &ctx);
+	int r = prepare(pkey, algo, EVP_PKEY_verify_init_ex, &ctx);
 
 	if (r == -EOPNOTSUPP)
 		return SIGNATURE_UNSUPPORTED;
 	if (r < 0)
 		return r;
-	if (EVP_PKEY_verify(ctx, l->bytes, l->len, d->bytes, d->size) == 1)
+	if (EVP_PKEY_verify(ctx, bytes, n, d->bytes, d->size) == 1)
 		return SIGNATURE_OK;
 	return drain(SIGNATURE_BAD);
 }
@@ -110,7 +110,8 @@ int signature_verify(const struct keyring *k, const struct label *l, const struc
 	do { /* more than one key only if ids collide */
 		key = keyring_find(k, l->key_id, key);
 		if (key)
-			r = key->denied ? SIGNATURE_KEY_DENIED : verify_with(key->pkey, l, &over);
+			r = key->denied ? SIGNATURE_KEY_DENIED :
+					  signature_verify_by(key->pkey, l->algo, l->bytes, l->len, &over);
 	} while (key && r > SIGNATURE_OK);
 	return r;
 }
@@ -208,7 +209,7 @@ bool signer_made(const struct signer *s, const struct label *l, const struct dig
 
 	return version_known(l->type, l->version) && l->algo->openssl && l->key_id == s->id && d->algo == l->algo->id &&
 	       d->size == l->algo->size && signed_digest(l->type, l->version, d, &over) == 0 &&
-	       verify_with(s->pkey, l, &over) == SIGNATURE_OK;
+	       signature_verify_by(s->pkey, l->algo, l->bytes, l->len, &over) == SIGNATURE_OK;
 }
 
 int signature_sign(const struct signer *s, enum label_type type, unsigned int version, const struct digest *d,

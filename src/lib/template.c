@@ -66,16 +66,36 @@ static int encode_legacy_digest(const struct template_input *in, struct buf *out
 	return 0;
 }
 
-static int encode_digest(const struct template_input *in, struct buf *out)
+/* @type: what stands before the algorithm's name. */
+static int add_digest(const struct digest *d, const char *type, bool violation, struct buf *out)
 {
-	const struct algo *algo = in->digest ? algo_by_id(in->digest->algo) : NULL;
+	const struct algo *algo = d ? algo_by_id(d->algo) : NULL;
 
-	if (!algo || (!in->violation && in->digest->size != algo->size))
+	if (!algo || (!violation && d->size != algo->size))
 		return -EINVAL;
-	buf_add_le32(out, (uint32_t)(strlen(algo->name) + 2 + algo->size));
+	buf_add_le32(out, (uint32_t)(strlen(type) + strlen(algo->name) + 2 + algo->size));
+	buf_add_str(out, type);
 	buf_add_str(out, algo->name);
 	buf_add(out, ":", 2); /* with NUL */
-	buf_add(out, in->violation ? zeros : in->digest->bytes, algo->size);
+	buf_add(out, violation ? zeros : d->bytes, algo->size);
+	return 0;
+}
+
+static int encode_digest(const struct template_input *in, struct buf *out)
+{
+	return add_digest(in->digest, "", in->violation, out);
+}
+
+static int encode_typed_digest(const struct template_input *in, struct buf *out)
+{
+	return add_digest(in->digest, in->verity && !in->violation ? "verity:" : "ima:", in->violation, out);
+}
+
+static int encode_modsig_digest(const struct template_input *in, struct buf *out)
+{
+	if (in->digest_modsig && !in->violation)
+		return add_digest(in->digest_modsig, "", false, out);
+	buf_add_le32(out, 0);
 	return 0;
 }
 
@@ -142,14 +162,24 @@ static int encode_sig(const struct template_input *in, struct buf *out)
 	return 0;
 }
 
+static int add_bytes(const void *p, size_t n, struct buf *out)
+{
+	if (n > UINT32_MAX)
+		return -EINVAL;
+	buf_add_le32(out, (uint32_t)n);
+	if (n > 0)
+		buf_add(out, p, n);
+	return 0;
+}
+
 static int encode_buf(const struct template_input *in, struct buf *out)
 {
-	if (in->buf_len > UINT32_MAX)
-		return -EINVAL;
-	buf_add_le32(out, (uint32_t)in->buf_len);
-	if (in->buf_len > 0)
-		buf_add(out, in->buf, in->buf_len);
-	return 0;
+	return add_bytes(in->buf, in->buf_len, out);
+}
+
+static int encode_modsig(const struct template_input *in, struct buf *out)
+{
+	return add_bytes(in->modsig, in->violation ? 0 : in->modsig_len, out);
 }
 
 /* --- Printing */
@@ -263,10 +293,10 @@ static const struct field fields[] = {
 	{ "sig", false, encode_sig, print_hex, decode_sig },
 	{ "d", false, encode_legacy_digest, print_hex, decode_legacy_digest },
 	{ "n", true, encode_legacy_name, print_text, decode_name },
-	{ "d-ngv2", false, NULL, print_digest, decode_typed_digest },
+	{ "d-ngv2", false, encode_typed_digest, print_digest, decode_typed_digest },
 	{ "buf", false, encode_buf, print_hex, NULL },
-	{ "d-modsig", false, NULL, print_digest, NULL },
-	{ "modsig", false, NULL, print_hex, NULL },
+	{ "d-modsig", false, encode_modsig_digest, print_digest, NULL },
+	{ "modsig", false, encode_modsig, print_hex, NULL },
 	{ "evmsig", false, NULL, print_hex, NULL },
 	{ "xattrnames", true, NULL, print_text, NULL },
 	{ "xattrlengths", false, NULL, print_hex, NULL },
@@ -376,6 +406,17 @@ const struct template *template_find(const char *name_or_format, size_t len)
 bool template_is_legacy(const struct template *t)
 {
 	return !strcmp(t->name, "ima");
+}
+
+bool template_has_field(const struct template *t, const char *id)
+{
+	const struct field *wanted = field_find(id, strlen(id));
+	size_t left = strlen(t->format);
+
+	for (const char *format = t->format; format;)
+		if (field_next(&format, &left) == wanted)
+			return wanted != NULL;
+	return false;
 }
 
 bool template_format_valid(const char *format, size_t len)

@@ -66,7 +66,7 @@ is() { # CAUSE FILE OPTION...
 }
 is missing-hash none
 is IMA-signature-required none --imasig
-is verity-signature-required none --verity
+is no-verity-digest none --verity
 is invalid-hash zero
 is invalid-hash cut
 is unknown-ima-data odd
@@ -74,12 +74,12 @@ is invalid-signature-version v9
 is invalid-signature v1
 is invalid-signature other
 is IMA-signature-required hash-sha256 --imasig
-is verity-signature-required hash-sha256 --verity
+is no-verity-digest hash-sha256 --verity
 is IMA-sigv3-required rsa-sha256 --sigv3
-is verity-signature-required rsa-sha256 --verity
+is no-verity-digest rsa-sha256 --verity
 is pass v3
 is pass v3 --sigv3
-is invalid-verity-signature verity --verity
+is no-verity-digest verity --verity
 is IMA-signature-required verity --imasig
 is pass hash-sha512 --algos sha256,sha512
 is denied-hash-algorithm hash-sha1 --algos sha256,sha512

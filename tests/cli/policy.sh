@@ -244,6 +244,14 @@ printf '%s\n' 'appraise appraise_algos=sha512,sha256 appraise_type=sigv3 digest_
 	'audit permit_directio' >"$T/options"
 expect 0 '^options   appraise_algos=sha256,sha512 appraise_type=sigv3 digest_type=verity permit_directio$' \
 	$P test "$T/options" --func BPRM_CHECK
+printf '%s\n' 'measure func=MODULE_CHECK template=ima-modsig' 'appraise func=MODULE_CHECK appraise_type=imasig|modsig' \
+	'measure func=BPRM_CHECK' 'audit func=BPRM_CHECK digest_type=verity' >"$T/options"
+expect 0 '^options   appraise_type=imasig|modsig$' $P test "$T/options" --func MODULE_CHECK
+expect 0 'pcr default, template ima-modsig$' $P test "$T/options" --func MODULE_CHECK
+expect 0 'template default, digest of fs-verity$' $P test "$T/options" --func BPRM_CHECK
+expect 0 '^options   digest_type=verity$' $P test "$T/options" --func BPRM_CHECK
+expect 0 '^2 rules, 2 findings$' $P check "$(printf 'measure func=BPRM_CHECK digest_type=verity\nmeasure func=MMAP_CHECK\n' >"$T/untyped"; echo "$T/untyped")"
+expect 0 "untyped:1: its template does not tell the digest of fs-verity from others" $P check "$T/untyped"
 
 # --file: what stat says, and options win
 touch "$T/file"

@@ -76,6 +76,10 @@ static void check_hash(const void *p, size_t n, const char *sha256, const char *
 		assert_ok(file_hash(h, fd, both + 1, 1, d));
 		assert_int_equal(d[0].algo, ALGO_SHA1);
 		assert_hex(&d[0], sha1);
+		assert_ok(file_hash_first(h, fd, n + round, both[0], d)); /* no more than there is */
+		assert_hex(&d[0], sha256);
+		assert_ok(file_hash_first(h, fd, 0, both[0], d));
+		assert_hex(&d[0], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	}
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), n); /* neither used nor moved */
 	file_hasher_free(h);
@@ -105,6 +109,26 @@ static void hash_of_a_million(void **state)
 	memset(million, 'a', MILLION);
 	check_hash(million, MILLION, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
 		   "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+}
+
+/* The beginning of it alone, whose end is in the middle of a read. */
+static void hash_of_a_part(void **state)
+{
+	cleanup_free char *bytes = malloc(MILLION + 5);
+	const struct algo *algo = algo_by_id(ALGO_SHA256);
+	cleanup_close int fd = -1;
+	struct file_hasher *h;
+	struct digest d;
+
+	(void)state;
+	assert_non_null(bytes);
+	memset(bytes, 'a', MILLION);
+	memset(bytes + MILLION, 'b', 5);
+	fd = make_file("content", bytes, MILLION + 5);
+	assert_ok(file_hasher_new(&h));
+	assert_ok(file_hash_first(h, fd, MILLION, algo, &d));
+	assert_hex(&d, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	file_hasher_free(h);
 }
 
 static void hash_of_what_cannot_be_read(void **state)
@@ -307,6 +331,7 @@ int main(void)
 		cmocka_unit_test(hash_of_nothing),
 		cmocka_unit_test(hash_of_abc),
 		cmocka_unit_test(hash_of_a_million),
+		cmocka_unit_test(hash_of_a_part),
 		cmocka_unit_test(hash_of_what_cannot_be_read),
 		cmocka_unit_test(hash_that_nobody_can_compute),
 		cmocka_unit_test(name_is_the_path),

@@ -140,9 +140,44 @@ static void deny_list(void **state)
 	}
 }
 
+/* Whether a signature appended to the content counts in the label's stead, by the label. */
+static bool yields(bool with_key, const void *p, size_t n)
+{
+	cleanup(finder_done) struct finder f = { 0 };
+	cleanup(trust_unrefp) struct trust *t = NULL;
+
+	assert_ok(trust_new(new_keys(with_key), &t));
+	assert_true(n ? fsetxattr(fd, "security.ima", p, n, 0) == 0 : fremovexattr(fd, "security.ima") == 0 || errno == ENODATA);
+	assert_ok(finder_read(fd, &f));
+	return finder_yields(t, &f);
+}
+
+static void appended(void **state)
+{
+	cleanup_buf struct buf sig = { 0 };
+	uint8_t sha1[21] = { 1 }, sha256[34] = { 4, 4 };
+
+	(void)state;
+	golden_read(&sig, "evmctl-sig/hello.rsa2048.sha256.sig");
+	assert_true(yields(true, NULL, 0));
+	assert_true(yields(true, sha256, sizeof(sha256)));
+	assert_true(yields(true, sha256, 3)); /* by its type: the kernel looks no further */
+	assert_false(yields(true, sha1, sizeof(sha1)));
+	assert_true(yields(false, sig.data, sig.len)); /* by a key that nobody knows */
+	assert_false(yields(true, sig.data, sig.len));
+	assert_false(yields(true, sig.data, sig.len - 1));
+	sig.data[6] ^= 1;
+	assert_true(yields(true, sig.data, sig.len));
+	sig.data[0] = 6;
+	sig.data[1] = 3;
+	assert_false(yields(true, sig.data, sig.len));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(hashes), cmocka_unit_test(signatures), cmocka_unit_test(deny_list) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hashes), cmocka_unit_test(signatures), cmocka_unit_test(deny_list), cmocka_unit_test(appended),
+	};
 	int r = SKIP;
 
 	if (tmpdir_make(tmp) < 0)

@@ -230,8 +230,8 @@ static void test_options(void **state)
 
 static void test_wanted(void **state)
 {
-	const struct imad_decision measure = { .action = IMAD_MEASURE, .slot_bit = 2, .pcr_slots = 6 };
-	const struct imad_decision both = { .action = IMAD_MEASURE | IMAD_AUDIT, .slot_bit = 2, .pcr_slots = 6 };
+	const struct imad_decision measure = { .action = IMAD_MEASURE, .slot_bit = 2, .pcr_slots = 6, .variants = 0x01010101 };
+	const struct imad_decision both = { .action = IMAD_MEASURE | IMAD_AUDIT, .slot_bit = 2, .pcr_slots = 6, .variants = 0x01010101 };
 	const struct imad_decision hash = { .action = IMAD_HASH };
 	const struct imad_decision none = { 0 };
 
@@ -247,6 +247,33 @@ static void test_wanted(void **state)
 	assert_int_equal(imad_wanted(&both, 2 | IMAD_SLOT_AUDIT), 0);
 }
 
+/* What other rules say of the same use makes another record of it. */
+static void test_variants(void **state)
+{
+	/* Slot 1, by fs-verity 2, with an appended signature 3, with both 4: all into one PCR. */
+	struct imad_decision d = { .action = IMAD_MEASURE, .slot_bit = 1u << 1, .pcr_slots = 0x1e, .variants = 0x04030201 };
+
+	(void)state;
+	assert_int_equal(imad_wanted(&d, 0), 1u << 1);
+	assert_int_equal(imad_wanted(&d, IMAD_SLOT_VERITY), 1u << 2); /* a rule said so before */
+	assert_int_equal(imad_wanted(&d, IMAD_SLOT_VERITY | 1u << 1), 0);
+	d.opts = IMAD_OPT_VERITY;
+	assert_int_equal(imad_wanted(&d, 0), 1u << 2 | IMAD_SLOT_VERITY);
+	assert_int_equal(imad_wanted(&d, 1u << 1), IMAD_SLOT_VERITY); /* once for each PCR */
+	assert_int_equal(imad_wanted(&d, 1u << 2 | IMAD_SLOT_VERITY), 0);
+	d.opts = IMAD_OPT_MODSIG;
+	assert_int_equal(imad_wanted(&d, 0), 1u << 3);
+	assert_int_equal(imad_wanted(&d, 1u << 1), 1u << 3); /* and once more for the signature */
+	assert_int_equal(imad_wanted(&d, 1u << 3), 0);
+	assert_int_equal(imad_wanted(&d, IMAD_SLOT_VERITY), 1u << 4);
+	d.opts = 0;
+	assert_int_equal(imad_wanted(&d, 1u << 3), 0);
+	d.variants = 0x01010101; /* its template has no field for a signature */
+	d.opts = IMAD_OPT_MODSIG;
+	assert_int_equal(imad_wanted(&d, 0), 1u << 1);
+	assert_int_equal(imad_wanted(&d, 1u << 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_appraise_and_hash),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_variants),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

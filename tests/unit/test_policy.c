@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rule tables as a whole: slots, built-ins, summary, filesystems that need no gate. */
+#include <stdio.h>
+
 #include "test_policy.h"
 
 #define PROC 0x9fa0
@@ -44,6 +46,76 @@ static void test_slots(void **state)
 	policy_bind_pcr(&p, 11);
 	assert_int_equal(p.rules[0].pcr_slots, 1 | 4);
 	assert_int_equal(p.rules[2].pcr_slots, 2 | 8);
+}
+
+static bool has_modsig(void *arg, const char *template)
+{
+	(void)arg;
+	return template && !strcmp(template, "ima-sig"); /* the test's own words */
+}
+
+static void parse_with_modsig(struct policy *p, const char *text)
+{
+	const struct policy_env env = { .template_ok = template_ok, .has_modsig = has_modsig };
+	struct parse_error e;
+
+	assert_ok(policy_parse(p, text, strlen(text), &env, &e));
+}
+
+/* A record depends on other rules for the same uses: then it has a slot of its own. */
+static void test_variants(void **state)
+{
+	static struct policy p, before;
+	struct policy_summary sum;
+	struct parse_error e;
+	cleanup(buf_done) struct buf b = { 0 };
+
+	(void)state;
+	parse_with_modsig(&p, "measure func=BPRM_CHECK\n"
+			      "measure func=MODULE_CHECK template=ima-sig\n"
+			      "measure func=MODULE_CHECK uid=1\n");
+	assert_int_equal(p.n_slots, 2);
+	assert_int_equal(p.rules[0].variants, 0x00000000);
+	assert_int_equal(p.rules[1].variants, 0x01010101);
+	parse_with_modsig(&p, "audit func=BPRM_CHECK digest_type=verity\n"
+			      "appraise func=MODULE_CHECK appraise_type=imasig|modsig\n");
+	assert_int_equal(p.n_slots, 4);
+	assert_int_equal(p.rules[0].variants, 0x02000200);
+	assert_int_equal(p.slots[2].variant, IMAD_VARIANT_VERITY);
+	assert_int_equal(p.rules[1].variants, 0x03030101);
+	assert_int_equal(p.slots[3].variant, IMAD_VARIANT_MODSIG);
+	assert_string_equal(p.slots[3].template, "ima-sig");
+	assert_int_equal(p.rules[2].variants, 0x00000000); /* its template has no field for it */
+	assert_int_equal(p.rules[0].pcr_slots, 15);
+	policy_summarize(&p, &sum);
+	assert_int_equal(sum.modsig_slots, 8);
+	assert_int_equal(sum.all_slots, 1 | 2 | IMAD_SLOT_AUDIT | IMAD_SLOT_APPRAISE);
+	assert_string_equal(print(&p, &b), "measure func=BPRM_CHECK \n"
+					   "measure func=MODULE_CHECK template=ima-sig \n"
+					   "measure func=MODULE_CHECK uid=1 \n"
+					   "audit func=BPRM_CHECK digest_type=verity \n"
+					   "appraise func=MODULE_CHECK appraise_type=imasig|modsig \n");
+
+	/* Both at once: a rule without func= shares uses with all. */
+	memset(&p, 0, sizeof(p));
+	parse_with_modsig(&p, "measure template=ima-sig digest_type=verity\n"
+			      "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig|modsig\n");
+	assert_int_equal(p.rules[0].variants, 0x03020100);
+	assert_int_equal(p.slots[3].variant, IMAD_VARIANT_VERITY | IMAD_VARIANT_MODSIG);
+
+	/* No room for the variants: all or nothing. */
+	memset(&p, 0, sizeof(p));
+	for (unsigned int i = 0; i < 13; i++) {
+		char rule[32];
+
+		snprintf(rule, sizeof(rule), "measure pcr=%u\n", i);
+		must_parse(&p, rule);
+	}
+	before = p;
+	assert_int_equal(parse(&p, "\ndont_audit digest_type=verity\n", &e), -E2BIG);
+	assert_int_equal(e.line, 2);
+	assert_non_null(strstr(e.why, "too many pairs"));
+	assert_memory_equal(&p, &before, sizeof(p));
 }
 
 #define TAIL_TCB                                         \
@@ -306,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_variants),
 		cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(summary_of_appraisal),

@@ -17,6 +17,7 @@ static inline const char *template_ok(const char *name, size_t len)
 	} known[] = {
 		{ "ima-ng", "ima-ng" },
 		{ "ima-sig", "ima-sig" },
+		{ "ima-ngv2", "ima-ngv2" },
 		{ "d-ng|n-ng", "ima-ng" },
 	};
 

@@ -120,9 +120,38 @@ static void cuts_legacy_names(void **state)
 	assert_encoded("ima", &in, wanted, sizeof(wanted));
 }
 
+/* As the kernel's own records in tests/data/ibmtss/imatest.log have them. */
+static void encodes_variants(void **state)
+{
+	struct template_input in = { .digest = &sha256, .name = "/a", .sig = "\3sig", .sig_len = 4 };
+
+	(void)state;
+	assert_encoded("ima-ngv2", &in, BYTES("\x2c\0\0\0ima:sha256:\0" D32 "\3\0\0\0/a\0"));
+	in.verity = true;
+	assert_encoded("ima-ngv2", &in, BYTES("\x2f\0\0\0verity:sha256:\0" D32 "\3\0\0\0/a\0"));
+	assert_encoded("ima-sigv2", &in, BYTES("\x2f\0\0\0verity:sha256:\0" D32 "\3\0\0\0/a\0\4\0\0\0\3sig"));
+	assert_encoded("ima-ng", &in, BYTES("\x28\0\0\0sha256:\0" D32 "\3\0\0\0/a\0"));
+	in.violation = true;
+	assert_encoded("ima-ngv2", &in, BYTES("\x2c\0\0\0ima:sha256:\0" Z32 "\3\0\0\0/a\0"));
+	in = (struct template_input){ .digest = &sha256, .name = "/a" };
+	assert_encoded("ima-modsig", &in, BYTES("\x28\0\0\0sha256:\0" D32 "\3\0\0\0/a\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+	in.digest_modsig = &sha1;
+	in.modsig = "0der";
+	in.modsig_len = 4;
+	assert_encoded("ima-modsig", &in, BYTES("\x28\0\0\0sha256:\0" D32 "\3\0\0\0/a\0\0\0\0\0"
+						"\x1a\0\0\0sha1:\0" D20 "\4\0\0\0" "0der"));
+	in.violation = true;
+	assert_encoded("ima-modsig", &in, BYTES("\x28\0\0\0sha256:\0" Z32 "\3\0\0\0/a\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+	assert_true(template_has_field(find("ima-modsig"), "d-modsig"));
+	assert_true(template_has_field(find("ima-modsig"), "modsig"));
+	assert_false(template_has_field(find("ima-sig"), "modsig"));
+	assert_true(template_has_field(find("ima-sigv2"), "d-ngv2"));
+	assert_false(template_has_field(find("ima-ng"), "d-ngv2"));
+	assert_false(template_has_field(find("ima-ng"), "none"));
+}
+
 static void refuses_to_encode(void **state)
 {
-	static const char *const others[] = { "ima-ngv2", "ima-sigv2", "ima-modsig", "evm-sig" };
 	const struct digest bad_algo = { 200, 32, D32 }, bad_size = { ALGO_SHA256, 20, D32 };
 	const struct template_input whole = { .digest = &sha256, .digest_sha1 = &sha1, .name = "/" };
 	struct template_input in = whole;
@@ -130,8 +159,7 @@ static void refuses_to_encode(void **state)
 
 	(void)state;
 	buf_add_str(&b, "before");
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		assert_int_equal(template_encode(find(others[i]), &in, &b), -EINVAL);
+	assert_int_equal(template_encode(find("evm-sig"), &in, &b), -EINVAL);
 	in.name = NULL;
 	assert_int_equal(template_encode(find("ima-ng"), &in, &b), -EINVAL);
 	assert_int_equal(template_encode(find("ima"), &in, &b), -EINVAL);
@@ -336,6 +364,7 @@ int main(void)
 		cmocka_unit_test(encodes_only_signatures),
 		cmocka_unit_test(encodes_violations),
 		cmocka_unit_test(cuts_legacy_names),
+		cmocka_unit_test(encodes_variants),
 		cmocka_unit_test(refuses_to_encode),
 		cmocka_unit_test(finds),
 		cmocka_unit_test(checks_formats),
