@@ -18,6 +18,12 @@ STATUS = {
                     {"dev": "0:22", "type": "tmpfs", "mount": "/run", "gated": False, "reason": "no rule"}],
     "gaps": ["memfd is not held", "started late"], "news": {"deep": {"x": 1}}, "none": [],
 }
+if mode.startswith("version="):
+    STATUS["version"] = mode[8:]
+if mode == "refused":
+    STATUS["appraisal"] = {"enforce_refused": True}
+if mode == "unstep":
+    STATUS["tpm"]["in_step"] = False
 
 def answer(kind, status=0, payload=b"", magic=b"IMAD", version=1):
     return struct.pack("<4sHHiI", magic, version, kind, status, len(payload)) + payload
