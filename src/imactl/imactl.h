@@ -28,6 +28,7 @@ struct imactl {
 
 int cmd_list(const struct imactl *ctl, int argc, char **argv);
 int cmd_status(const struct imactl *ctl, int argc, char **argv);
+int cmd_doctor(const struct imactl *ctl, int argc, char **argv);
 int cmd_verify(const struct imactl *ctl, int argc, char **argv);
 int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);

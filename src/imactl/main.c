@@ -19,6 +19,9 @@ static const struct {
 	{ "status", cmd_status,
 	  "[--json]\n"
 	  "      what the daemon does" },
+	{ "doctor", cmd_doctor,
+	  "[--json] [--root DIR]\n"
+	  "      what this host lacks for imad, and the line that adds it" },
 	{ "verify", cmd_verify,
 	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
 	  "      check the list and compare it with the TPM" },

@@ -18,6 +18,12 @@ STATUS = {
                     {"dev": "0:22", "type": "tmpfs", "mount": "/run", "gated": False, "reason": "no rule"}],
     "gaps": ["memfd is not held", "started late"], "news": {"deep": {"x": 1}}, "none": [],
 }
+if mode.startswith("version="):
+    STATUS["version"] = mode[8:]
+if mode == "refused":
+    STATUS["appraisal"] = {"enforce_refused": True}
+if mode == "unstep":
+    STATUS["tpm"]["in_step"] = False
 
 # Answers of EXPLAIN as the daemon gives them, by the number of the event; 0: of a descriptor.
 RULE = {"place": "/etc/p:7", "text": "appraise func=BPRM_CHECK appraise_algos=sha512,sha384"}
