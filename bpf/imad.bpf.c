@@ -61,16 +61,22 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 }
 
 /* The daemon's own open: tell it what this file is, and have a generation to publish a verdict for. */
-static __always_inline void answer_probe(struct file *file, struct inode *inode)
+static __noinline void answer_probe(struct file *file, struct inode *inode)
 {
 	__u32 zero = 0;
 	struct imad_probe *p = bpf_map_lookup_elem(&probe, &zero);
+	struct walk w = {};
 	struct imad_gen *g;
 
 	if (!p)
 		return;
+	find_blobs();
 	__builtin_memset(p, 0, sizeof(*p));
-	fill_facts(&p->facts, inode, ~0u);
+	fill_facts(&w, &file->f_path, inode, ~IMAD_COND_LABELS);
+	p->facts = w.facts;
+	p->object = label_of_file(inode);
+	p->subject = label_of_cred(bpf_get_current_task_btf()->cred);
+	p->facts.labels = labels_of(p->object, control.probe_labels == 2 ? p->subject : 0, control.probe_labels);
 	/* Nothing is lost if a writer has come since: that write has a number of its own. */
 	g = is_regular(inode) ? gen_make(inode) : NULL;
 	if (g && control.probe_written)
@@ -109,14 +115,14 @@ static __always_inline __u32 open_mask(fmode_t mode, __u32 flags)
 
 /*
  * For whom "no FILE_CHECK rule matches this inode" can be remembered: a user whose
- * three ids are one, while no rule asks for groups or for who owns the file.
+ * three ids are one, while no rule asks for groups, for labels or for who owns the file.
  */
 static __always_inline __u64 quiet_key(void)
 {
 	const struct cred *cred = bpf_get_current_task_btf()->cred;
 	__u32 uid = cred->uid.val;
 
-	if (control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_FOWNER | IMAD_COND_FGROUP))
+	if (control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_LABELS | IMAD_CONDS_OWNER))
 		return 0;
 	if (cred->euid.val != uid || cred->suid.val != uid)
 		return 0;
@@ -126,17 +132,27 @@ static __always_inline __u64 quiet_key(void)
 /*
  * What CREDS_CHECK will want if the exec changes no ids: exec makes the saved ones
  * the effective ones. Where only the program itself is asked, that is an ELF object.
+ * The label that it will have only the security module knows: what appraisal would need under
+ * any is found out, and what is measured under some only is recorded late.
  */
 static __always_inline void expect_creds(struct walk *w, __u32 *slots, __u32 *maybe, __u32 done)
 {
-	__u32 suid = w->facts.suid, sgid = w->facts.sgid, wanted;
+	__u32 suid = w->facts.suid, sgid = w->facts.sgid, labels = w->facts.labels, any, all, wanted;
 
 	if (!(control.funcs & (1u << IMAD_CREDS_CHECK)))
 		return;
 	w->facts.suid = w->facts.euid;
 	w->facts.sgid = w->facts.egid;
+	any = control.creds_final ? 0 : control.subject_labels[w->active >> 16 & 1];
 	w->silent = true;
+	w->facts.labels &= ~any;
 	wanted = match(w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | *slots);
+	if (any) {
+		w->facts.labels |= any;
+		all = match(w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | *slots);
+		wanted = (wanted & all) | ((wanted | all) & IMAD_SLOT_APPRAISE);
+		w->facts.labels = labels;
+	}
 	w->silent = false;
 	w->facts.suid = suid;
 	w->facts.sgid = sgid;
@@ -157,8 +173,10 @@ static __always_inline __u32 expect_kernel(const struct imad_facts *f, __u32 don
 }
 
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
-static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u32 mask, __u32 done)
+static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u64 mask_done,
+				 const struct made_before *m)
 {
+	__u32 mask = mask_done >> 32, done = (__u32)mask_done;
 	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
 	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0, unmatched = 0;
 	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false;
@@ -173,7 +191,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		return 0;
 	count(opens);
 
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, func, mask, done);
 	if (g && (w.decision.pcr_slots & done))
 		reader_again(g, file, inode);
@@ -215,6 +233,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
 	__u32 flags, mask, done, epoch;
+	struct made_before m = {};
 	struct imad_gen *g;
 	int writers;
 
@@ -229,8 +248,12 @@ int BPF_PROG(imad_file_open, struct file *file)
 	flags = file->f_flags;
 	mask = open_mask(file->f_mode, flags);
 	if (file->f_mode & FMODE_WRITE) {
-		int r = control.opens_appraised ? writer_comes(file, mask) : 0;
+		int r = 0;
 
+		if (control.opens_appraised) {
+			fill_made_before(&m, &file->f_path, inode, control.conds);
+			r = writer_comes(file, mask, &m);
+		}
 		if (r == -ERESTARTNOINTR)
 			return -ERESTARTNOINTR;
 		if (r < 0)
@@ -247,15 +270,17 @@ int BPF_PROG(imad_file_open, struct file *file)
 		return 0;
 	v = g ? verdict_find(inode) : NULL;
 	done = done_slots(g, v, writers);
-	if (control.opens_appraised && !is_settled(inode, v, done))
-		return match_open(file, g, v ? v : verdict_find(inode), mask, done);
-	if (v && all_done(done) && writers <= 0 && ((g->flags & IMAD_GEN_TOMTOU) || !(control.classes & IMAD_MEASURE))) {
-		g->settled = settled_key(epoch, v->gen); /* void if the generation has moved meanwhile */
-		return 0;
+	if (!control.opens_appraised || is_settled(inode, v, done)) {
+		if (v && all_done(done) && writers <= 0 &&
+		    ((g->flags & IMAD_GEN_TOMTOU) || !(control.classes & IMAD_MEASURE))) {
+			g->settled = settled_key(epoch, v->gen); /* void if the generation has moved meanwhile */
+			return 0;
+		}
+		if (all_done(done) && (flags & FMODE_EXEC_FLAG))
+			return 0;
 	}
-	if (all_done(done) && (flags & FMODE_EXEC_FLAG))
-		return 0;
-	return match_open(file, g, v ? v : verdict_find(inode), mask, done);
+	fill_made_before(&m, &file->f_path, inode, control.conds);
+	return match_open(file, g, v ? v : verdict_find(inode), (__u64)mask << 32 | done, &m);
 }
 
 /*
@@ -296,12 +321,12 @@ static __always_inline int check_program(struct linux_binprm *bprm)
 	done = done_slots(gen_find(inode), v, writers_of(inode));
 	if (is_settled(inode, v, done) || is_skipped(inode))
 		return 0;
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts(&w, &file->f_path, inode, control.conds);
 	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
 	func = slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK;
 	r = judge(&w, file, inode, v, done, IMAD_BPRM_CHECK, true);
 	if (!control.creds_final) {
-		fill_ids(&w.facts, bprm->cred, control.conds);
+		fill_user(&w, inode, bprm->cred, control.conds);
 		slots |= match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | slots);
 		if (r == 0)
 			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
@@ -344,7 +369,7 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
 	struct walk w = {};
-	__u32 slots, done;
+	__u32 slots, done, active;
 	int r;
 
 	if (!control.active || !(control.funcs & (1u << IMAD_CREDS_CHECK)))
@@ -353,8 +378,10 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 	done = done_slots(gen_find(inode), v, writers_of(inode));
 	if (is_settled(inode, v, done) || is_skipped(inode))
 		return 0;
-	fill_facts(&w.facts, inode, control.conds);
-	fill_ids(&w.facts, bprm->cred, control.conds);
+	fill_facts(&w, &file->f_path, inode, control.conds);
+	active = w.active;
+	fill_ids(&w, bprm->cred, control.conds); /* the label is that of who executes, as in the kernel's IMA since then */
+	w.active = active;
 	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
 	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
 	if (slots)
@@ -412,7 +439,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	if (is_settled(inode, v, done) || is_skipped(inode))
 		return 0;
 	if (prot & PROT_EXEC) {
-		fill_facts(&w.facts, inode, control.conds);
+		fill_facts(&w, &file->f_path, inode, control.conds);
 		if (reqprot & PROT_EXEC) {
 			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
 			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK_REQPROT, true);

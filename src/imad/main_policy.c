@@ -83,9 +83,10 @@ static ssize_t read_text(int fd, char **ret, size_t max)
 	return len;
 }
 
-static int parse_text(struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
+static int parse_text(const struct daemon *d, struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
 {
-	const struct policy_env env = { .template_ok = template_ok };
+	const enum imad_lsm lsm = d->hooks ? hooks_labels(d->hooks) : hooks_lsm();
+	const struct policy_env env = { .template_ok = template_ok, .labels = policy_label_kinds(lsm) };
 	unsigned int first = set->policy.n_rules;
 	struct parse_error e = { 0 };
 	int r = policy_parse(&set->policy, text, n, &env, &e);
@@ -110,7 +111,7 @@ static int load_file(struct daemon *d, struct ruleset *set, const char *path, st
 
 	if (n < 0)
 		return refuse(why, n, "cannot read policy file '%s': %s", path, strerror(-n));
-	r = parse_text(set, path, text, n, why);
+	r = parse_text(d, set, path, text, n, why);
 	if (r < 0)
 		return r;
 	r = daemon_check_policy_file(d, set, &(struct policy_file){ fd, path, text, (size_t)n }, why);
@@ -203,7 +204,7 @@ static int compile(struct daemon *d, struct ruleset *set, const char *names, str
 			r = refuse(why, -EACCES, "a signed policy file is required; the built-in policy '%s' counts in imad.conf only",
 				   b->name);
 		else if (is_named(names, b->name) && !(b->unless && is_named(names, b->unless)))
-			r = parse_text(set, b->name, b->text, strlen(b->text), why);
+			r = parse_text(d, set, b->name, b->text, strlen(b->text), why);
 	snprintf(copy, sizeof(copy), "%s", names);
 	for (char *name = strtok_r(copy, SEPARATORS, &save); name && r == 0; name = strtok_r(NULL, SEPARATORS, &save))
 		r = name[0] == '/' ? load_file(d, set, name, why) : 0;
@@ -251,9 +252,10 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 		return r;
 	policy_bind_pcr(&set->policy, d->conf.pcr);
 	if (set->policy.n_inactive > inactive)
-		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
+		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module is active that has such labels",
 			set->policy.n_inactive - inactive);
 	daemon_warn_of_labels(&set->policy);
+	daemon_resolve_labels(d, &set->policy);
 	policy_summarize(&set->policy, &sum);
 	if ((sum.classes & IMAD_APPRAISE) && d->conf.appraise == CONF_APPRAISE_OFF)
 		log_msg(LOG_WARNING, "the policy has appraise rules, and appraise is off: they do nothing");
