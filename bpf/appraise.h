@@ -252,7 +252,7 @@ int BPF_PROG(imad_file_mprotect, struct vm_area_struct *vma, unsigned long reqpr
 	inode = file->f_inode;
 	if (!is_regular(inode) || is_skipped(inode))
 		return 0;
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts(&w, &file->f_path, inode, control.conds);
 	match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, 0);
 	above = has_overlays ? inode_above(file, inode) : 0; /* the mapping is of the file beneath */
 	if (!(w.decision.action & IMAD_APPRAISE) && above) {
@@ -302,11 +302,41 @@ static __always_inline int protect_label(struct dentry *dentry, enum label_name 
 	if (name == LABEL_NO || !control.active || !control.protect_labels || control.appraise != IMAD_APPRAISE_ENFORCE || !inode ||
 	    !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()))
 		return 0;
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts_of_inode(&w, inode, control.conds);
 	if (!is_appraised(&w))
 		return 0;
 	return fail_at(dentry, inode, (struct failing){ .func = IMAD_SETXATTR_CHECK, .cause = IMAD_CAUSE_PROTECTED, .rule = w.rule },
 		       -EPERM);
+}
+
+/* ... that of a security module. */
+static __always_inline bool is_context(void *ctx, __u32 n)
+{
+	static const char selinux[] = "security.selinux", smack[] = "security.SMACK64";
+	char name[sizeof(selinux) + 1] = {};
+	__u64 at = 0;
+
+	bpf_get_func_arg(ctx, n, &at);
+	bpf_probe_read_kernel_str(name, sizeof(name), (const void *)at);
+	return bpf_strncmp(name, sizeof(name), selinux) == 0 || bpf_strncmp(name, sizeof(name), smack) == 0;
+}
+
+/* The gate lets pass what is marked, and now other rules may hold for it: an event has all marks taken back. */
+static __always_inline int unmark(struct inode *inode)
+{
+	struct imad_verdict *v = verdict_find(inode);
+	struct imad_event *e;
+
+	if (!v || !(v->flags & IMAD_VERDICT_IGNORED) || v->epoch != control.epoch)
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count(lost);
+		return 0;
+	}
+	e->type = IMAD_EVENT_LABEL;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
 }
 
 /* setxattr(idmap, dentry, name, value, size, flags): SETXATTR_CHECK says which hash algorithms a label may have. */
@@ -339,21 +369,11 @@ int BPF_PROG(imad_setxattr, void *idmap, struct dentry *dentry)
  */
 static __always_inline void label_changes(struct inode *inode, struct imad_gen *g)
 {
-	struct imad_verdict *v = verdict_find(inode);
-	struct imad_event *e;
 
 	g->kept = 0;
 	invalidate_label(g);
 	note_change(g, IMAD_CHANGE_LABELLED);
-	if (!v || !(v->flags & IMAD_VERDICT_IGNORED) || v->epoch != control.epoch)
-		return;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		count(lost);
-		return;
-	}
-	e->type = IMAD_EVENT_LABEL;
-	bpf_ringbuf_submit(e, 0);
+	(void)unmark(inode);
 }
 
 /* After it was set: what is found from now on is the new one. (dentry, name, value, size, flags) */
@@ -364,7 +384,11 @@ int BPF_PROG(imad_label_set, struct dentry *dentry)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct imad_gen *g;
 
-	if (label_name(ctx, 1) != LABEL_IMA || !inode)
+	if (!inode)
+		return 0;
+	if ((control.conds & IMAD_COND_LABELS) && is_context(ctx, 1))
+		return unmark(inode);
+	if (!(control.classes & IMAD_APPRAISE) || label_name(ctx, 1) != LABEL_IMA)
 		return 0;
 	changes_beneath(inode);
 	g = gen_find(inode);

@@ -21,7 +21,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 64);
 	__type(key, __u32);
-	__type(value, struct imad_facts);
+	__type(value, struct walk);
 } kexec_images SEC(".maps");
 
 static __always_inline void emit_caused(__u32 func, __u32 slots, const char *name, const void *data, __u64 len, __u32 cause)
@@ -77,7 +77,7 @@ static __always_inline void key_added(struct key *keyring, struct key *key, cons
 		return;
 	bpf_probe_read_kernel_str(named.name, sizeof(named.name), keyring->description);
 	bit = bpf_map_lookup_elem(&names, &named);
-	fill_ids(&w.facts, bpf_get_current_task_btf()->cred, control.conds);
+	fill_ids(&w, bpf_get_current_task_btf()->cred, control.conds);
 	w.facts.names = bit ? *bit : 0;
 	slots = match(&w, IMAD_KEY_CHECK, 0, 0) & IMAD_SLOTS_MEASURE;
 	if (slots)
@@ -85,23 +85,23 @@ static __always_inline void key_added(struct key *keyring, struct key *key, cons
 }
 
 /* The image is read first; its facts are those of the command line too. */
-static __always_inline void note_kexec_image(const struct imad_facts *facts)
+static __always_inline void note_kexec_image(const struct walk *w)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	if (control.funcs & (1u << IMAD_KEXEC_CMDLINE))
-		bpf_map_update_elem(&kexec_images, &tid, facts, BPF_ANY);
+		bpf_map_update_elem(&kexec_images, &tid, w, BPF_ANY);
 }
 
 static __always_inline void kexec_command_line(const void *text, __u64 len)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slots;
-	struct imad_facts *image = bpf_map_lookup_elem(&kexec_images, &tid);
+	struct walk *image = bpf_map_lookup_elem(&kexec_images, &tid);
 	struct walk w = {};
 
 	if (!control.active || !len || !image)
 		return;
-	w.facts = *image;
+	w = *image;
 	bpf_map_delete_elem(&kexec_images, &tid);
 	slots = match(&w, IMAD_KEXEC_CMDLINE, 0, 0) & IMAD_SLOTS_MEASURE;
 	if (slots)
@@ -178,7 +178,9 @@ int BPF_PROG(imad_kernel_load_data, int id, bool contents)
 		emit_refused(func, name_of_load(func), IMAD_CAUSE_NO_FILE);
 		return -EACCES;
 	}
-	fill_ids(&w.facts, bpf_get_current_task_btf()->cred, control.conds);
+	fill_ids(&w, bpf_get_current_task_btf()->cred, control.conds);
+	if (control.conds & IMAD_COND_LABELS)
+		w.facts.labels = labels_of(0, label_of_cred(bpf_get_current_task_btf()->cred), w.active >> 16);
 	slots = match(&w, func, IMAD_MAY_READ, 0) & IMAD_SLOTS_MEASURE;
 	if (slots)
 		emit_data(func, slots, name_of_load(func), NULL, 0);

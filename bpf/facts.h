@@ -3,10 +3,20 @@
 #ifndef IMAD_BPF_FACTS_H
 #define IMAD_BPF_FACTS_H
 
+#include "idmap.h"
+#include "labels.h"
+
+/* What of the facts takes too much of the stack to be made under the largest functions: all that call each other have 512 bytes. */
+struct made_before {
+	__u32 active; /* control.rules: @labels are bits for that half of the table */
+	__u32 labels;
+	__u32 fowner, fgroup;
+};
+
 struct walk {
 	struct imad_facts facts;
 	struct imad_decision decision;
-	__u32 base;
+	__u32 active, base;
 	__u32 rule; /* that decided about appraisal: 1 + index in the map, 0: none */
 	bool silent; /* only asking: the rules do not count it as a hit */
 	bool written; /* somebody can write beneath an overlay */
@@ -27,8 +37,11 @@ static __always_inline int has_cap(const struct cred *cred, int cap)
 }
 
 /* @conds: what some rule asks for; facts that cost a call are fetched only then. */
-static __always_inline void fill_ids(struct imad_facts *f, const struct cred *cred, __u32 conds)
+static __always_inline void fill_ids(struct walk *w, const struct cred *cred, __u32 conds)
 {
+	struct imad_facts *f = &w->facts;
+
+	w->active = control.rules;
 	f->uid = cred->uid.val;
 	f->euid = cred->euid.val;
 	f->suid = cred->suid.val;
@@ -39,14 +52,28 @@ static __always_inline void fill_ids(struct imad_facts *f, const struct cred *cr
 	f->cap_setgid = conds & IMAD_COND_EGID ? has_cap(cred, CAP_SETGID) : 0;
 }
 
-static __always_inline void fill_facts(struct imad_facts *f, struct inode *inode, __u32 conds)
+/* Whose the use of @inode is. */
+static __always_inline void fill_user(struct walk *w, struct inode *inode, const struct cred *cred, __u32 conds)
+{
+	fill_ids(w, cred, conds);
+	if (conds & IMAD_COND_LABELS)
+		w->facts.labels = labels_of(label_of_file(inode), label_of_cred(cred), w->active >> 16);
+}
+
+static __always_inline void fill_made_before(struct made_before *m, const struct path *path, struct inode *inode, __u32 conds)
+{
+	m->active = control.rules;
+	m->labels = 0;
+	if (conds & IMAD_COND_LABELS)
+		m->labels = labels_of(label_of_file(inode), label_of_cred(bpf_get_current_task_btf()->cred), m->active >> 16);
+	fill_owner(&m->fowner, &m->fgroup, path, inode, conds);
+}
+
+static __always_inline void fill_filesystem(struct imad_facts *f, struct inode *inode, __u32 conds)
 {
 	struct super_block *sb = inode->i_sb;
 
-	fill_ids(f, bpf_get_current_task_btf()->cred, conds);
 	f->fsmagic = sb->s_magic;
-	f->fowner = inode->i_uid.val;
-	f->fgroup = inode->i_gid.val;
 	if (conds & IMAD_COND_FSUUID)
 		bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
 	if (conds & IMAD_COND_FSNAME)
@@ -67,6 +94,33 @@ static __always_inline void fill_facts_above(struct imad_facts *f, const struct 
 		bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
 	if (conds & IMAD_COND_FSNAME)
 		bpf_probe_read_kernel_str(f->fsname, sizeof(f->fsname), BPF_CORE_READ(sb, s_type, name));
+}
+
+/* What is used, by which path, and by whom. */
+static __always_inline void fill_facts(struct walk *w, const struct path *path, struct inode *inode, __u32 conds)
+{
+	fill_user(w, inode, bpf_get_current_task_btf()->cred, conds);
+	fill_owner(&w->facts.fowner, &w->facts.fgroup, path, inode, conds);
+	fill_filesystem(&w->facts, inode, conds);
+}
+
+/* ... by no path that is known: its owner is as it is stored. */
+static __always_inline void fill_facts_of_inode(struct walk *w, struct inode *inode, __u32 conds)
+{
+	fill_user(w, inode, bpf_get_current_task_btf()->cred, conds);
+	w->facts.fowner = inode->i_uid.val;
+	w->facts.fgroup = inode->i_gid.val;
+	fill_filesystem(&w->facts, inode, conds);
+}
+
+static __always_inline void fill_facts_made(struct walk *w, const struct made_before *m, struct inode *inode, __u32 conds)
+{
+	fill_ids(w, bpf_get_current_task_btf()->cred, conds);
+	fill_filesystem(&w->facts, inode, conds);
+	w->active = m->active;
+	w->facts.labels = m->labels;
+	w->facts.fowner = m->fowner;
+	w->facts.fgroup = m->fgroup;
 }
 
 static long walk_rule(__u32 i, struct walk **at)
@@ -94,8 +148,6 @@ static long walk_rule(__u32 i, struct walk **at)
  */
 __noinline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 {
-	__u32 active = control.rules;
-
 	if (!w)
 		return 0;
 	w->decision = (struct imad_decision){ .open = control.classes };
@@ -104,9 +156,9 @@ __noinline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 		return 0;
 	w->facts.func = func;
 	w->facts.mask = mask;
-	w->base = (active >> 16) * IMAD_RULES_MAX;
+	w->base = (w->active >> 16) * IMAD_RULES_MAX;
 	count(matches);
-	bpf_loop(active & 0xffff, walk_rule, &w, 0); /* of all memory only the stack can be handed on */
+	bpf_loop(w->active & 0xffff, walk_rule, &w, 0); /* of all memory only the stack can be handed on */
 	return imad_wanted(&w->decision, done);
 }
 
@@ -125,13 +177,11 @@ static long walk_file_rule(__u32 i, struct walk **at)
 /* Whether some use of the file that w->facts are about is appraised: then w->rule says so. A global function, as match(). */
 __noinline __u32 is_appraised(struct walk *w)
 {
-	__u32 active = control.rules;
-
 	if (!w)
 		return 0;
 	w->rule = 0;
-	w->base = (active >> 16) * IMAD_RULES_MAX;
-	bpf_loop(active & 0xffff, walk_file_rule, &w, 0);
+	w->base = (w->active >> 16) * IMAD_RULES_MAX;
+	bpf_loop(w->active & 0xffff, walk_file_rule, &w, 0);
 	return w->rule;
 }
 

@@ -40,6 +40,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "appraise.h"
 #include "open.h"
 #include "read.h"
+#include "exec.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
 {
@@ -63,16 +64,22 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 }
 
 /* The daemon's own open: tell it what this file is, and have a generation to publish a verdict for. */
-static __always_inline void answer_probe(struct file *file, struct inode *inode)
+static __noinline void answer_probe(struct file *file, struct inode *inode)
 {
 	__u32 zero = 0;
 	struct imad_probe *p = bpf_map_lookup_elem(&probe, &zero);
+	struct walk w = {};
 	struct imad_gen *g;
 
 	if (!p)
 		return;
+	find_blobs();
 	__builtin_memset(p, 0, sizeof(*p));
-	fill_facts(&p->facts, inode, ~0u);
+	fill_facts(&w, &file->f_path, inode, ~IMAD_COND_LABELS);
+	p->facts = w.facts;
+	p->object = label_of_file(inode);
+	p->subject = label_of_cred(bpf_get_current_task_btf()->cred);
+	p->facts.labels = labels_of(p->object, control.probe_labels == 2 ? p->subject : 0, control.probe_labels);
 	/* Nothing is lost if a writer has come since: that write has a number of its own. */
 	g = is_regular(inode) ? gen_make(inode) : NULL;
 	if (g && control.probe_written)
@@ -111,14 +118,14 @@ static __always_inline __u32 open_mask(fmode_t mode, __u32 flags)
 
 /*
  * For whom "no FILE_CHECK rule matches this inode" can be remembered: a user whose
- * three ids are one, while no rule asks for groups or for who owns the file.
+ * three ids are one, while no rule asks for groups, for labels or for who owns the file.
  */
 static __always_inline __u64 quiet_key(void)
 {
 	const struct cred *cred = bpf_get_current_task_btf()->cred;
 	__u32 uid = cred->uid.val;
 
-	if (control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_FOWNER | IMAD_COND_FGROUP))
+	if (control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_LABELS | IMAD_CONDS_OWNER))
 		return 0;
 	if (cred->euid.val != uid || cred->suid.val != uid)
 		return 0;
@@ -128,17 +135,27 @@ static __always_inline __u64 quiet_key(void)
 /*
  * What CREDS_CHECK will want if the exec changes no ids: exec makes the saved ones
  * the effective ones. Where only the program itself is asked, that is an ELF object.
+ * The label that it will have only the security module knows: what appraisal would need under
+ * any is found out, and what is measured under some only is recorded late.
  */
 static __always_inline void expect_creds(struct walk *w, __u32 *slots, __u32 *maybe, __u32 done)
 {
-	__u32 suid = w->facts.suid, sgid = w->facts.sgid, wanted;
+	__u32 suid = w->facts.suid, sgid = w->facts.sgid, labels = w->facts.labels, any, all, wanted;
 
 	if (!(control.funcs & (1u << IMAD_CREDS_CHECK)))
 		return;
 	w->facts.suid = w->facts.euid;
 	w->facts.sgid = w->facts.egid;
+	any = control.creds_final ? 0 : control.subject_labels[w->active >> 16 & 1];
 	w->silent = true;
+	w->facts.labels &= ~any;
 	wanted = match(w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | *slots);
+	if (any) {
+		w->facts.labels |= any;
+		all = match(w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | *slots);
+		wanted = (wanted & all) | ((wanted | all) & IMAD_SLOT_APPRAISE);
+		w->facts.labels = labels;
+	}
 	w->silent = false;
 	w->facts.suid = suid;
 	w->facts.sgid = sgid;
@@ -168,8 +185,10 @@ static __always_inline void look_for_verity(struct inode *inode, struct imad_gen
 }
 
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
-static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u32 mask, __u32 done)
+static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u64 mask_done,
+				 const struct made_before *m)
 {
+	__u32 mask = mask_done >> 32, done = (__u32)mask_done;
 	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
 	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0, unmatched = 0;
 	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false, loader;
@@ -184,7 +203,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		return 0;
 	count(opens);
 
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, func, mask, done);
 	if (g && (w.decision.pcr_slots & done))
 		reader_again(g, file, inode);
@@ -229,6 +248,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
 	__u32 flags, mask, done, epoch;
+	struct made_before m = {};
 	struct imad_gen *g;
 	int writers;
 
@@ -247,8 +267,12 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (flags & FMODE_EXEC_FLAG)
 		note_loader(inode);
 	if (file->f_mode & FMODE_WRITE) {
-		int r = control.opens_appraised ? writer_comes(file, mask) : 0;
+		int r = 0;
 
+		if (control.opens_appraised) {
+			fill_made_before(&m, &file->f_path, inode, control.conds);
+			r = writer_comes(file, mask, &m);
+		}
 		if (r == -ERESTARTNOINTR)
 			return -ERESTARTNOINTR;
 		if (r < 0)
@@ -267,15 +291,17 @@ int BPF_PROG(imad_file_open, struct file *file)
 		return 0;
 	v = g ? verdict_find(inode) : NULL;
 	done = done_slots(g, v, writers);
-	if (control.opens_appraised && !is_settled(inode, v, done))
-		return match_open(file, g, v ? v : verdict_find(inode), mask, done);
-	if (v && all_done(done) && writers <= 0 && ((g->flags & IMAD_GEN_TOMTOU) || !(control.classes & IMAD_MEASURE))) {
-		g->settled = settled_key(epoch, v->gen); /* void if the generation has moved meanwhile */
-		return 0;
+	if (!control.opens_appraised || is_settled(inode, v, done)) {
+		if (v && all_done(done) && writers <= 0 &&
+		    ((g->flags & IMAD_GEN_TOMTOU) || !(control.classes & IMAD_MEASURE))) {
+			g->settled = settled_key(epoch, v->gen); /* void if the generation has moved meanwhile */
+			return 0;
+		}
+		if (all_done(done) && (flags & FMODE_EXEC_FLAG))
+			return 0;
 	}
-	if (all_done(done) && (flags & FMODE_EXEC_FLAG))
-		return 0;
-	return match_open(file, g, v ? v : verdict_find(inode), mask, done);
+	fill_made_before(&m, &file->f_path, inode, control.conds);
+	return match_open(file, g, v ? v : verdict_find(inode), (__u64)mask << 32 | done, &m);
 }
 
 /*
@@ -302,113 +328,6 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	if (slots) /* an open that failed before it came here leaves its mark to the thread's next one */
 		use(file, inode, v, IMAD_FILE_CHECK, slots);
 	return r;
-}
-
-/* A file of an exec chain, or one that an interpreter asks about. */
-static __always_inline int check_program(struct linux_binprm *bprm)
-{
-	struct file *file = bprm->file;
-	struct inode *inode = file->f_inode;
-	__u32 slots, done, func;
-	struct imad_verdict *v;
-	struct walk w = {};
-	int r;
-
-	w.loose = !settle_memory(inode);
-	w.written = settle_beneath(inode) > 0;
-	v = verdict_find(inode);
-	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
-		return 0;
-	fill_facts(&w.facts, inode, control.conds);
-	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
-	func = slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK;
-	r = judge(&w, file, inode, v, done, IMAD_BPRM_CHECK, true);
-	if (!control.creds_final) {
-		fill_ids(&w.facts, bprm->cred, control.conds);
-		slots |= match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | slots);
-		if (r == 0)
-			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
-	}
-	if (slots && is_news(&w, r))
-		use(file, inode, v, func, slots);
-	return r;
-}
-
-/* Since 6.14 an interpreter can ask whether a script may be executed; no other hook is called then. */
-SEC("lsm.s/bprm_creds_for_exec")
-int BPF_PROG(imad_exec_check, struct linux_binprm *bprm)
-{
-	if (!control.active || !bpf_core_field_exists(bprm->is_check) || !BPF_CORE_READ_BITFIELD(bprm, is_check))
-		return 0;
-	return check_program(bprm);
-}
-
-SEC("lsm.s/bprm_check_security")
-int BPF_PROG(imad_bprm_check, struct linux_binprm *bprm)
-{
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	__u8 one = 1;
-	int r;
-
-	if (!control.active)
-		return 0;
-	if (bprm->buf[0] == 0x7f && bprm->buf[1] == 'E' && bprm->buf[2] == 'L' && bprm->buf[3] == 'F') {
-		bpf_map_update_elem(&in_elf_exec, &tid, &one, BPF_ANY);
-		note_program(bprm->file->f_inode);
-	}
-	r = check_program(bprm);
-	if (r < 0)
-		bpf_map_delete_elem(&in_elf_exec, &tid);
-	return r;
-}
-
-/* Since 6.19 (in the kernel's IMA) the new ids are final, and asked of the program alone. */
-SEC("?lsm.s/bprm_creds_from_file")
-int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
-{
-	struct inode *inode = file->f_inode;
-	struct imad_verdict *v;
-	struct walk w = {};
-	__u32 slots, done;
-	int r;
-
-	if (!control.active || !(control.funcs & (1u << IMAD_CREDS_CHECK)))
-		return 0;
-	w.loose = !settle_memory(inode);
-	w.written = settle_beneath(inode) > 0;
-	v = verdict_find(inode);
-	done = done_slots(gen_find(inode), v, writers_of(inode));
-	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
-		return 0;
-	fill_facts(&w.facts, inode, control.conds);
-	fill_ids(&w.facts, bprm->cred, control.conds);
-	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
-	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
-	if (slots && is_news(&w, r))
-		use(file, inode, v, IMAD_CREDS_CHECK, slots);
-	return r;
-}
-
-SEC("lsm/bprm_committed_creds")
-int BPF_PROG(imad_bprm_committed, struct linux_binprm *bprm)
-{
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-
-	bpf_map_delete_elem(&in_elf_exec, &tid);
-	return 0;
-}
-
-/* An exec that failed on its way: its thread's number comes back with another one. */
-SEC("lsm/task_free")
-int BPF_PROG(imad_task_free, struct task_struct *task)
-{
-	__u32 tid = task->pid;
-
-	bpf_map_delete_elem(&in_elf_exec, &tid);
-	bpf_map_delete_elem(&exec_files, &tid);
-	bpf_map_delete_elem(&rounds, &tid);
-	return 0;
 }
 
 SEC("lsm.s/mmap_file")
@@ -439,7 +358,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 		return 0;
 	if (prot & PROT_EXEC) {
 		done |= done_for_exec(file, inode, g, v);
-		fill_facts(&w.facts, inode, control.conds);
+		fill_facts(&w, &file->f_path, inode, control.conds);
 		if (reqprot & PROT_EXEC) {
 			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
 			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK_REQPROT, true);

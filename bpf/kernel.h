@@ -78,8 +78,26 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct uid_gid_extent {
+	__u32 first, lower_first, count;
+};
+
+/* Up to five extents lie in it; more, in two sorted tables beside it. */
+struct uid_gid_map {
+	__u32 nr_extents;
+	struct uid_gid_extent extent[5];
+	struct uid_gid_extent *forward, *reverse; /* by first, by lower_first */
+};
+
 struct user_namespace {
+	struct uid_gid_map uid_map, gid_map;
 	int level;
+};
+
+/* Since 6.2; the maps themselves since 6.6, before that those of @owner. */
+struct mnt_idmap {
+	struct uid_gid_map uid_map, gid_map;
+	struct user_namespace *owner;
 };
 
 struct cred {
@@ -87,6 +105,7 @@ struct cred {
 	kgid_t gid, sgid, egid;
 	kernel_cap_t cap_effective;
 	struct user_namespace *user_ns;
+	void *security;
 };
 
 struct task_struct {
@@ -107,6 +126,7 @@ struct super_block {
 	const char *s_subtype; /* of FUSE: "sshfs"; NULL for most */
 	char s_id[32];
 	uuid_t s_uuid;
+	struct user_namespace *s_user_ns;
 };
 
 #define S_VERITY (1 << 16) /* of inode.i_flags */
@@ -116,6 +136,7 @@ struct inode {
 	umode_t i_mode;
 	kuid_t i_uid;
 	kgid_t i_gid;
+	void *i_security;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	loff_t i_size;
@@ -144,7 +165,88 @@ struct dentry {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct user_namespace *mnt_userns; /* before 6.2 */
+	struct mnt_idmap *mnt_idmap;	   /* since (256c8aed2b42) */
 };
+
+/* --- what security modules have hung on inodes and credentials, and SELinux's table of contexts */
+
+struct lsm_blob_sizes {
+	int lbs_cred, lbs_inode; /* in the module's own one: where its part begins */
+};
+
+struct inode_security_struct {
+	__u32 sid;
+};
+
+struct task_security_struct {
+	__u32 sid;
+};
+
+struct cred_security_struct {
+	__u32 sid;
+};
+
+struct smack_known {
+	char *smk_known;
+};
+
+struct inode_smack {
+	struct smack_known *smk_inode;
+};
+
+struct task_smack {
+	struct smack_known *smk_task;
+};
+
+struct context {
+	__u32 user, role, type;
+	__u32 len; /* of a text that the loaded policy does not understand */
+};
+
+struct sidtab_entry {
+	__u32 sid;
+	struct context context;
+};
+
+struct sidtab_isid_entry {
+	int set;
+	struct sidtab_entry entry;
+};
+
+union sidtab_entry_inner {
+	void *ptr_inner;
+};
+
+struct sidtab_node_inner {
+	union sidtab_entry_inner entries[512];
+};
+
+struct sidtab_node_leaf {
+	struct sidtab_entry entries[39];
+};
+
+struct sidtab {
+	union sidtab_entry_inner roots[4];
+	__u32 count;
+	struct sidtab_isid_entry isids[27];
+};
+
+struct policydb {
+	char **sym_val_to_name[8];
+};
+
+struct selinux_policy {
+	struct sidtab *sidtab;
+	struct policydb policydb;
+	__u32 latest_granting; /* moves with each policy */
+};
+
+struct selinux_state {
+	struct selinux_policy *policy;
+};
+
+/* --- files and what they are opened through */
 
 struct mnt_namespace;
 

@@ -205,7 +205,7 @@ static __always_inline int ask_for_loader(struct file *file, struct inode *inode
  * Before a writer counts as one, because one that is refused changes nothing: what was
  * found stays true, and what is found now is of content that it has not touched.
  */
-static __noinline int writer_comes(struct file *file, __u32 mask)
+static __noinline int writer_comes(struct file *file, __u32 mask, const struct made_before *m)
 {
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v = verdict_find(inode);
@@ -224,7 +224,7 @@ static __noinline int writer_comes(struct file *file, __u32 mask)
 		return 0;
 	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
 		return 0;
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, IMAD_FILE_CHECK, mask, done_slots(gen_find(inode), v, 0)) & IMAD_SLOTS_MEASURE;
 	if (!(w.decision.action & IMAD_APPRAISE))
 		return 0;
@@ -295,7 +295,7 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	o.found = found_for_open(g, verdict_find(inode), writers_of(inode));
 	if (!g || !(o.found & IMAD_FOUND_KNOWN))
 		return 0;
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts(&w, path, inode, control.conds);
 	match(&w, IMAD_FILE_CHECK, IMAD_MAY_WRITE, 0);
 	if (!(w.decision.action & IMAD_APPRAISE))
 		return 0;

@@ -20,9 +20,9 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	if (is_settled(inode, v, done) && read_id != READING_KEXEC_IMAGE && !(control.modsig_slots & ~done))
 		return 0;
 	func = read_func(read_id);
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts(&w, &file->f_path, inode, control.conds);
 	if (read_id == READING_KEXEC_IMAGE)
-		note_kexec_image(&w.facts);
+		note_kexec_image(&w);
 	slots = match(&w, func, IMAD_MAY_READ, done);
 	if (!slots)
 		return 0;
@@ -51,7 +51,7 @@ int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t siz
 	if (is_settled(inode, v, done))
 		return 0;
 	func = read_func(read_id);
-	fill_facts(&w.facts, inode, control.conds);
+	fill_facts(&w, &file->f_path, inode, control.conds);
 	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
 	r = judge(&w, file, inode, v, done, func, false);
 	if (slots) /* not held: the next try will know */

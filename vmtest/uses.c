@@ -3,12 +3,16 @@
  * Every use of a file by every kind of user, each on a file of its own, for the tests of policy
  * conditions: `uses make DIR OWNER GROUP` makes the files, `uses work DIR` uses them. A file is called
  * USER.USE and is a script, so that it can be executed; its content is its path.
+ * `uses idmap DIR AT UIDS GIDS` shows DIR at AT, too, with other owners: "STORED SHOWN COUNT", and more after a comma.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,12 +148,74 @@ static int work(const char *dir)
 	return failed ? -EIO : 0;
 }
 
+static int write_map(pid_t pid, const char *file, const char *text)
+{
+	char path[64], lines[16384];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	snprintf(lines, sizeof(lines), "%s\n", text);
+	for (char *c = lines; *c; c++)
+		*c = *c == ',' ? '\n' : *c;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	r = fd < 0 || write(fd, lines, strlen(lines)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/* A user namespace with these maps, by a process that is in it for a moment. Its descriptor or negative errno. */
+static int namespace_with(const char *uids, const char *gids)
+{
+	int ready[2], fd = -1, r = pipe(ready) < 0 ? -errno : 0;
+	char path[64], c;
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWUSER) == 0 && write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	r = read(ready[0], &c, 1) == 1 ? write_map(pid, "uid_map", uids) : -EPERM;
+	if (r == 0)
+		r = write_map(pid, "gid_map", gids);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	if (r == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	r = r < 0 ? r : fd < 0 ? -errno : fd;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+static int idmap(const char *dir, const char *at, const char *uids, const char *gids)
+{
+	struct {
+		uint64_t set, clear, propagation, userns_fd;
+	} attr = { .set = 0x100000 /* MOUNT_ATTR_IDMAP */ };
+	int ns = namespace_with(uids, gids);
+	int tree = (int)syscall(428 /* open_tree */, AT_FDCWD, dir, 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
+
+	if (ns < 0 || tree < 0)
+		return ns < 0 ? ns : -errno;
+	attr.userns_fd = (uint64_t)ns;
+	if (syscall(442 /* mount_setattr */, tree, "", 0x1000 /* AT_EMPTY_PATH */, &attr, sizeof(attr)) < 0 ||
+	    syscall(429 /* move_mount */, tree, "", AT_FDCWD, at, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0)
+		return -errno;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int r = -EINVAL;
 
 	if (argc == 5 && !strcmp(argv[1], "make"))
 		r = make(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+	else if (argc == 6 && !strcmp(argv[1], "idmap"))
+		r = idmap(argv[2], argv[3], argv[4], argv[5]);
 	else if (argc == 3 && !strcmp(argv[1], "work"))
 		r = work(argv[2]);
 	if (r < 0)

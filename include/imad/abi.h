@@ -79,6 +79,8 @@ enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 #define IMAD_FSNAME_MAX 32 /* with NUL, of type and subtype; longest in-tree filesystem type name is 15 */
 #define IMAD_RULES_MAX 512
 #define IMAD_NAMES_MAX 64 /* different names of keyrings and critical data */
+#define IMAD_LABELS_MAX 32 /* different obj_*= and subj_*= conditions */
+#define IMAD_LABEL_TEXT_MAX 256 /* bytes of one, with NUL */
 #define IMAD_SLOTS_MAX 24 /* measure slots: the lowest bits of a slot word */
 #define IMAD_SLOTS_MEASURE ((1u << IMAD_SLOTS_MAX) - 1)
 #define IMAD_SLOT_AUDIT (1u << 24) /* and what else is done once an inode: a record for the audit system */
@@ -111,6 +113,7 @@ struct imad_probe {
 	__u64 ino;
 	__u32 dev;     /* s_dev: major << 20 | minor */
 	__u32 writers; /* 1: somebody has it open for write */
+	__u64 object, subject; /* the security module's labels of file and daemon, as the kernel numbers them; 0: none */
 	char name[IMAD_NAME_MAX]; /* last path component */
 };
 
@@ -299,10 +302,21 @@ struct imad_control {
 	__u32 opens_appraised; /* some rule appraises opens */
 	__u32 kernel_appraised; /* some rule appraises what the kernel reads: modules, firmware, kexec */
 	__u32 load_denied; /* POLICY_FUNC_BIT()s of what the kernel must not take from memory */
+	/* Labels of a security module (labels.h). What depends on the policy is there for each half of the table
+	 * of rules; the third is that of hooks_labels.c, which tries whether the labels are understood. */
+	__u32 lsm;	 /* enum imad_lsm */
+	__u32 lsm_inode, lsm_cred; /* where its part is of what hangs on an inode, on credentials */
+	__u64 lsm_sizes; /* address of its struct lsm_blob_sizes, from which the next probe takes these; 0: it has */
+	__u64 selinux_state; /* address of that structure */
+	__u32 labels_gen[3]; /* another one for each policy: what was found of a label for another one is void */
+	__u32 object_labels[3], subject_labels[3]; /* bits of struct policy.labels: obj_*=, subj_*= */
+	__u32 probe_labels; /* the half for which the facts of a probe are; 2: to try */
 	__u32 n_skip;	 /* used of @skip */
 	__u64 skip[IMAD_SKIP_MAX]; /* superblock magics on which no rule can measure anything */
 };
 #define IMAD_TOLD_A_SECOND 200 /* failures: a program that tries again and again must not fill the logs */
+/* The security module that gives labels to files and tasks. */
+enum imad_lsm { IMAD_LSM_NONE, IMAD_LSM_SELINUX, IMAD_LSM_SMACK };
 enum imad_appraise { IMAD_APPRAISE_OFF, IMAD_APPRAISE_LOG, IMAD_APPRAISE_ENFORCE };
 enum imad_hold { IMAD_HOLD_OPEN, IMAD_HOLD_ACCESS };
 
@@ -370,6 +384,23 @@ struct imad_name_key {
 	char name[IMAD_DATA_NAME_MAX];
 };
 
+/* Which part of a label a condition compares; Smack's is one word, and that is its user. */
+enum imad_label_field { IMAD_LABEL_USER, IMAD_LABEL_ROLE, IMAD_LABEL_TYPE, IMAD_LABEL_FIELDS };
+
+/* What the policy asks for in a field (map "label_names"): the value is bits of struct policy.labels. */
+struct imad_label_name {
+	__u32 half; /* of the table of rules; 2: to try */
+	__u32 field;
+	char text[IMAD_LABEL_TEXT_MAX];
+};
+
+/* A label that was looked at (map "label_bits"). */
+struct imad_label_key {
+	__u64 id;    /* SELinux: the sid; Smack: the address of its struct smack_known, which never goes */
+	__u32 gen;   /* imad_control.labels_gen */
+	__u32 seqno; /* of the security module's own policy */
+};
+
 /* Per-CPU counters (map "counters"). */
 #define IMAD_COUNTERS(X)                                                        \
 	X(opens, "opens seen by file_open after the fast exits")                \
@@ -380,6 +411,7 @@ struct imad_name_key {
 	X(events, "ring buffer records submitted")                              \
 	X(lost, "ring buffer records that found no room")                       \
 	X(kernel_hashes, "files hashed in the kernel by bpf_ima_file_hash")     \
+	X(unlabelled, "labels that could not be looked at for want of room")    \
 	X(restarts, "calls begun anew while their file was looked at")          \
 	X(failures, "uses whose appraisal failed")                              \
 	X(denials, "uses that were denied for that")

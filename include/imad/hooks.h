@@ -34,6 +34,10 @@ int hooks_protect_labels(struct hooks *h);
 void hooks_label_thread(struct hooks *h, uint32_t tid);
 /* Where the next policy's rules will be: rule i is number half * IMAD_RULES_MAX + i + 1 in struct imad_event. */
 unsigned int hooks_idle_half(const struct hooks *h);
+/* The security module that gives labels here: that of the kernel's list, and of none of the others imad knows. */
+enum imad_lsm hooks_lsm(void);
+/* The same, if its structures in this kernel are understood; as the last policy was installed. */
+enum imad_lsm hooks_labels(const struct hooks *h);
 
 /* Install @p's rules in the idle half of the table and switch to it; voids every verdict. 0 or -errno. */
 int hooks_set_policy(struct hooks *h, const struct policy *p);
@@ -63,7 +67,7 @@ void hooks_tell_open(struct hooks *h, uint32_t tid, uint32_t found);
 
 /*
  * Open @path (relative to @dirfd) as the daemon, and learn what BPF sees of it
- * (the ids in the facts are the daemon's). Makes a generation for a regular file. Returns
+ * (the ids in the facts are the daemon's, the labels the file's). Makes a generation for a regular file. Returns
  * a descriptor that the caller closes, or negative errno. @written: struct imad_gen.written
  * for whose write the label is made by now; 0: none.
  */

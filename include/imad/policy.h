@@ -17,8 +17,8 @@
 #define POLICY_PCR_DEFAULT -1	   /* a slot without pcr=: the configured PCR */
 #define POLICY_NAMES_MAX IMAD_NAMES_MAX	   /* different names in keyrings= and label= */
 #define POLICY_NAME_MAX 64	   /* bytes of one, with NUL */
-#define POLICY_LABELS_MAX 32	   /* different obj_*= and subj_*= conditions */
-#define POLICY_LABEL_MAX 256	   /* bytes of one label, with NUL */
+#define POLICY_LABELS_MAX IMAD_LABELS_MAX   /* different obj_*= and subj_*= conditions */
+#define POLICY_LABEL_MAX IMAD_LABEL_TEXT_MAX /* bytes of one label, with NUL */
 #define POLICY_LISTS_MAX 8192	   /* bytes of all keyrings= and label= lists */
 
 /* A distinct record that measure rules ask for: PCR, template, and what it is of. */
@@ -33,9 +33,12 @@ enum policy_label_kind {
 	POLICY_OBJ_USER, POLICY_OBJ_ROLE, POLICY_OBJ_TYPE,
 	POLICY_SUBJ_USER, POLICY_SUBJ_ROLE, POLICY_SUBJ_TYPE,
 };
+#define POLICY_LABEL_KIND_BIT(kind) (1u << (kind))
+#define POLICY_LABEL_KINDS ((POLICY_LABEL_KIND_BIT(POLICY_SUBJ_TYPE) << 1) - 1)
 struct policy_label {
 	uint8_t kind; /* enum policy_label_kind */
 	char value[POLICY_LABEL_MAX];
+	char known_as[POLICY_LABEL_MAX]; /* the name that @value is an alias of, set by who can tell; empty: of none */
 };
 
 struct policy {
@@ -58,11 +61,26 @@ struct policy_env {
 	bool (*has_modsig)(void *arg, const char *template);
 	void *arg;
 	/*
-	 * A security module with labels (SELinux, Smack) is active. If not, rules with
-	 * obj_*= or subj_*= are checked and then left out, as the kernel does.
+	 * POLICY_LABEL_KIND_BIT()s of what the active security module has in its labels, see
+	 * policy_label_kinds(). Rules that ask for another one are checked and then left out, as the
+	 * kernel does.
 	 */
-	bool labels;
+	uint32_t labels;
 };
+
+/* policy_labels.c. What a module's labels have: Smack's are one word, and that is its user. */
+uint32_t policy_label_kinds(enum imad_lsm lsm);
+bool policy_label_of_object(enum policy_label_kind kind); /* obj_*=; if not, subj_*= */
+enum imad_label_field policy_label_field(enum policy_label_kind kind);
+/* "obj_user" ... */
+const char *policy_label_name(enum policy_label_kind kind);
+
+/*
+ * Bits of @p->labels: the obj_*= (with @object) or subj_*= conditions that hold for a label, as
+ * the module writes it: SELinux's "user:role:type" with a range behind it or not, Smack's word. @n: without a
+ * NUL or line end. What is no label fulfils nothing.
+ */
+uint32_t policy_match_label(const struct policy *p, enum imad_lsm lsm, bool object, const char *text, size_t n);
 
 /*
  * Parse @n bytes of policy text, one rule a line, and append the rules to *@p

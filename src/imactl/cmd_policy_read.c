@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <imad/template.h>
 
@@ -37,7 +38,26 @@ static const char *template_ok(const char *name, size_t len)
 	return t ? t->name : NULL;
 }
 
-static const struct policy_env env = { .template_ok = template_ok, .labels = true };
+static const struct policy_env env = { .template_ok = template_ok, .labels = POLICY_LABEL_KINDS };
+
+enum imad_lsm file_context(const char *path, char *ret, size_t size)
+{
+	static const struct {
+		const char *xattr;
+		enum imad_lsm lsm;
+	} modules[] = { { "security.selinux", IMAD_LSM_SELINUX }, { "security.SMACK64", IMAD_LSM_SMACK } };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(modules); i++) {
+		ssize_t n = getxattr(path, modules[i].xattr, ret, size - 1);
+
+		if (n <= 0)
+			continue;
+		ret[n] = '\0';
+		return modules[i].lsm;
+	}
+	*ret = '\0';
+	return IMAD_LSM_NONE;
+}
 
 /* "FILE:LINE: why: 'token'", which editors find their way by. */
 static void tell_error(const char *name, const struct parse_error *e)

@@ -266,6 +266,7 @@ static int take_file(struct parsing *s)
 	if (!is_given(s, VALUE_FGROUP))
 		f->fgroup = st.st_gid;
 	s->use.known |= IMAD_COND_FSMAGIC | IMAD_COND_FSNAME | IMAD_COND_FS_SUBTYPE;
+	s->use.lsm = file_context(s->file, s->use.context, sizeof(s->use.context));
 	return IMACTL_OK;
 }
 
@@ -341,14 +342,17 @@ int policy_use_parse(int argc, char **argv, struct policy_use *ret)
 
 void policy_use_bind(struct policy_use *u, const struct policy *p)
 {
+	uint32_t of_file;
+
 	u->facts.names = u->facts.labels = 0;
 	for (unsigned int i = 0; u->name && i < p->n_names; i++)
 		if (strcmp(u->name, p->names[i]) == 0)
 			u->facts.names |= 1ull << i;
+	of_file = policy_match_label(p, u->lsm, true, u->context, strlen(u->context));
 	for (unsigned int i = 0; i < p->n_labels; i++) {
 		const char *label = u->labels[p->labels[i].kind];
 
-		if (label && strcmp(label, p->labels[i].value) == 0)
+		if (label ? strcmp(label, p->labels[i].value) == 0 : of_file >> i & 1)
 			u->facts.labels |= 1u << i;
 	}
 }

@@ -150,14 +150,14 @@ static bool holds(const struct policy_use *u, const struct imad_rule *r, uint32_
 static void say_label(const struct policy_use *u, const struct policy *p, const struct imad_rule *r,
 		      struct buf *out)
 {
-	static const char *const words[] = {
-		[POLICY_OBJ_USER] = "obj_user",	  [POLICY_OBJ_ROLE] = "obj_role",
-		[POLICY_OBJ_TYPE] = "obj_type",	  [POLICY_SUBJ_USER] = "subj_user",
-		[POLICY_SUBJ_ROLE] = "subj_role", [POLICY_SUBJ_TYPE] = "subj_type",
-	};
 	const struct policy_label *l = &p->labels[__builtin_ctz(r->labels & ~u->facts.labels)];
 
-	buf_addf(out, "%s is %s", words[l->kind], u->labels[l->kind] ? u->labels[l->kind] : "not given");
+	if (u->labels[l->kind])
+		buf_addf(out, "%s is %s", policy_label_name(l->kind), u->labels[l->kind]);
+	else if (policy_label_of_object(l->kind) && *u->context)
+		buf_addf(out, "%s is not that of %s", policy_label_name(l->kind), u->context);
+	else
+		buf_addf(out, "%s is not given", policy_label_name(l->kind));
 }
 
 void policy_use_failed(const struct policy_use *u, const struct policy *p, const struct imad_rule *r,

@@ -191,6 +191,9 @@ struct named_policy {
 int named_policy_load(char **names, int n, struct named_policy **ret);
 void named_policy_freep(struct named_policy **p);
 
+/* The security module's label of a file, as text without NUL at its end; IMAD_LSM_NONE and "": it has none here. */
+enum imad_lsm file_context(const char *path, char *ret, size_t size);
+
 /* "tcb:16" */
 void put_place(FILE *f, const struct policy_place *place);
 
@@ -204,6 +207,8 @@ struct policy_use {
 	uint32_t known;			    /* of the conditions about the filesystem: those whose facts are given */
 	const char *name;		    /* keyring or critical data, NULL: not given */
 	const char *labels[POLICY_SUBJ_TYPE + 1]; /* by enum policy_label_kind, NULL: not given */
+	char context[POLICY_LABEL_MAX]; /* of the file: obj_*, where nothing else was given */
+	enum imad_lsm lsm;
 	bool json, verbose;
 };
 

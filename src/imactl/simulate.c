@@ -131,6 +131,7 @@ static void take_file(struct sim_use *u, struct json_object *info)
 	u->facts.fsmagic = (unsigned long)fs.f_type;
 	u->known |= IMAD_COND_FOWNER | IMAD_COND_FGROUP | IMAD_COND_FSMAGIC;
 	u->found = find_label(path, &u->digest) | find_beside(path);
+	u->lsm = file_context(path, u->context, sizeof(u->context));
 }
 
 bool sim_use_of(const struct template_fields *f, struct json_object *info, struct sim_use *ret)
@@ -161,6 +162,12 @@ void sim_use_bind(struct sim_use *u, const struct policy *p)
 	for (unsigned int i = 0; u->facts.func == IMAD_KEY_CHECK && i < p->n_names; i++)
 		if (strlen(p->names[i]) == u->name_len && memcmp(p->names[i], u->name, u->name_len) == 0)
 			u->facts.names |= 1ull << i;
+	/* What label the task had, the list does not tell. */
+	u->facts.labels = policy_match_label(p, u->lsm, true, u->context, strlen(u->context));
+	u->unknown_labels = 0;
+	for (unsigned int i = 0; i < p->n_labels; i++)
+		if (!*u->context || !policy_label_of_object(p->labels[i].kind))
+			u->unknown_labels |= 1u << i;
 }
 
 /* --- the rules */
@@ -172,9 +179,12 @@ static enum match matches(const struct imad_rule *r, const struct sim_use *u)
 	struct imad_rule known = *r;
 	uint32_t asked = r->conds;
 
-	known.conds &= u->known;
+	known.conds &= u->known | IMAD_COND_LABELS;
+	known.labels &= ~u->unknown_labels;
 	if (!imad_rule_matches(&known, &u->facts))
 		return NO;
+	if (known.labels == r->labels)
+		asked &= ~IMAD_COND_LABELS;
 	if (u->facts.func == IMAD_KEY_CHECK) /* of its conditions only these count */
 		asked &= IMAD_COND_FUNC | IMAD_COND_UID | IMAD_COND_NAMES;
 	return asked & ~u->known ? UNSURE : YES;

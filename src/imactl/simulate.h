@@ -19,6 +19,9 @@ struct sim_use {
 	const char *name;  /* of the record; borrowed, not terminated */
 	size_t name_len;
 	struct digest digest;
+	char context[POLICY_LABEL_MAX]; /* the security module's label of the file; empty: not known */
+	enum imad_lsm lsm; /* whose that is */
+	uint32_t unknown_labels; /* bits of struct policy.labels: conditions that cannot be looked at */
 	bool same_file;	   /* its name still leads to the inode that was used */
 	uint32_t found;	   /* IMAD_FOUND() of the label, a signature taken for good; valid with same_file */
 };
@@ -44,7 +47,7 @@ const char *sim_appraise_text(const struct sim_outcome *o);
 
 /* From a record's fields and its info line. False: it was no use of a file. @f must outlive it. */
 bool sim_use_of(const struct template_fields *f, struct json_object *info, struct sim_use *ret);
-/* Names of keyrings are bits, which each policy numbers. */
+/* Names of keyrings and labels are bits, which each policy numbers. */
 void sim_use_bind(struct sim_use *u, const struct policy *p);
 /* Fills in what the policy decides; the rest of *@ret is zero. @default_pcr: of rules without pcr=. */
 void sim_decide(const struct policy *p, uint32_t default_pcr, const struct list_record *r,

@@ -88,6 +88,7 @@ static int load(struct hooks *h)
 	h->ring = ring_buffer__new(bpf_map__fd(h->skel->maps.events), on_ring, h, NULL);
 	if (!h->ring)
 		return log_errno(LOG_ERR, -errno, "cannot map the ring buffer");
+	labels_find(h);
 	return 0;
 }
 
@@ -192,7 +193,9 @@ static int fill_half(struct hooks *h, const struct policy *p, uint32_t half)
 		if (r == 0)
 			r = bpf_map_update_elem(hits, &key, zeros, BPF_ANY);
 	}
-	return r == 0 ? fill_names(h, p, half) : r;
+	if (r == 0)
+		r = fill_names(h, p, half);
+	return r == 0 ? labels_fill(h, p, half) : r;
 }
 
 void hooks_set_appraise(struct hooks *h, enum imad_appraise mode)
@@ -287,6 +290,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	c->all_slots |= sum.all_slots;
 	c->modsig_slots |= sum.modsig_slots;
 	__atomic_store_n(&c->rules, half << 16 | p->n_rules, __ATOMIC_RELEASE);
+	c->probe_labels = half;
 	hooks_new_epoch(h);
 	c->conds = sum.conds;
 	c->funcs = sum.funcs;

@@ -23,7 +23,8 @@
 #define NEED_APPRAISE (1u << 31) /* a rule says appraise */
 #define NEED_OPENS (1u << 30)	 /* ... of opens */
 #define NEED_PROTECT (1u << 29)	 /* ... and labels are protected */
-_Static_assert(IMAD_FUNC_COUNT < 29, "needs");
+#define NEED_LABELS (1u << 28)	 /* a rule asks for labels of a security module */
+_Static_assert(IMAD_FUNC_COUNT < 28, "needs");
 
 /* The functions behind the hooks. Where one is missing or takes other arguments the program is left out. */
 #define HOOK(name) "bpf_lsm_" #name
@@ -48,7 +49,7 @@ static const struct row {
 	{ PROGRAM(imad_path_truncate), NULL, 0, HOOK(file_post_open), NEED_OPENS },
 	{ PROGRAM(imad_file_free), NULL, 0, NULL, NEED_OPENS },
 	{ PROGRAM(imad_file_mprotect), NULL, 0, NULL, NEED_APPRAISE },
-	{ PROGRAM(imad_label_set), NULL, 0, NULL, NEED_APPRAISE },
+	{ PROGRAM(imad_label_set), NULL, 0, NULL, NEED_APPRAISE | NEED_LABELS },
 	{ PROGRAM(imad_label_gone), HOOK(inode_post_removexattr), 0, NULL, NEED_APPRAISE },
 	{ PROGRAM(imad_label_removed), NULL, 0, HOOK(inode_post_removexattr), NEED_APPRAISE },
 	{ PROGRAM(imad_label_kept), HOOK(inode_post_removexattr), 0, NULL, NEED_PROTECT },
@@ -114,7 +115,7 @@ static const char *unseen_func(const struct hooks *h, uint32_t needs)
 			seen |= row->needed_by;
 	}
 	optional &= ~POLICY_FUNC_BIT(CREDS_CHECK); /* bprm_check_security sees it as well */
-	optional &= needs & ~seen & ~(NEED_APPRAISE | NEED_OPENS | NEED_PROTECT);
+	optional &= needs & ~seen & ~(NEED_APPRAISE | NEED_OPENS | NEED_PROTECT | NEED_LABELS);
 	return optional ? policy_func_name((unsigned int)__builtin_ctz(optional)) : NULL;
 }
 
@@ -122,7 +123,7 @@ uint32_t programs_needed(const struct hooks *h, const struct policy_summary *sum
 {
 	uint32_t needs = sum->funcs | (sum->classes & IMAD_APPRAISE ? NEED_APPRAISE : 0) |
 			 (sum->classes & IMAD_APPRAISE && h->skel->bss->control.protect_labels ? NEED_PROTECT : 0) |
-			 (sum->appraises_opens ? NEED_OPENS : 0);
+			 (sum->appraises_opens ? NEED_OPENS : 0) | (sum->conds & IMAD_COND_LABELS ? NEED_LABELS : 0);
 
 	for (unsigned int i = 0; i < p->n_rules; i++)
 		if ((p->rules[i].conds & IMAD_COND_FUNC) && p->rules[i].func == IMAD_SETXATTR_CHECK)

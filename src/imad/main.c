@@ -394,6 +394,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	engine_tick(d->engine, now.tv_sec * 1000000000ull + now.tv_nsec);
 	daemon_grace_tick(d, now.tv_sec * 1000000000ull + now.tv_nsec);
+	daemon_watch_labels(d);
 	return sd_event_source_set_time(source, usec + TICK_US);
 }
 

@@ -91,6 +91,7 @@ struct daemon {
 	struct sd_event *event;
 
 	struct critical *critical;
+	unsigned int selinux_policies; /* loads of SELinux's policy, at the last look at its status */
 	struct data_watched watched[DATA_WATCHED];
 	struct sd_event_source *data_timer; /* only while a rule wants such data */
 
@@ -210,6 +211,17 @@ bool daemon_wants_signed_policies(const struct daemon *d); /* so that a name alo
 int daemon_check_policy_file(struct daemon *d, struct ruleset *set, const struct policy_file *f, struct refusal *why);
 /* The active policy is there to stay: no lower version from now on. 0 or negative errno, logged. */
 int daemon_keep_version(struct daemon *d);
+
+/*
+ * main_labels.c: which obj_* conditions of @p hold for the file behind @fd, which subj_* for a process: as
+ * the security module tells everybody. For what BPF does not see: other rules than the active ones, other processes.
+ */
+uint32_t daemon_file_labels(const struct daemon *d, const struct policy *p, int fd);
+uint32_t daemon_task_labels(const struct daemon *d, const struct policy *p, pid_t pid);
+/* Ask SELinux about the labels that @p names: of which type one is an alias, which are none (a warning). */
+void daemon_resolve_labels(struct daemon *d, struct policy *p);
+/* Call a few times a second: SELinux may have got another policy, and with it other aliases. */
+void daemon_watch_labels(struct daemon *d);
 
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
 /* What BPF says of the file behind @fd; the ids in the facts are the daemon's. @written: as hooks_open(). 0 or negative errno. */

@@ -93,7 +93,8 @@ static bool has_modsig(void *arg, const char *name)
 
 static int parse_text(struct daemon *d, struct ruleset *set, const char *where, const char *text, size_t n, struct refusal *why)
 {
-	const struct policy_env env = { .template_ok = template_ok, .has_modsig = has_modsig, .arg = d };
+	const enum imad_lsm lsm = d->hooks ? hooks_labels(d->hooks) : hooks_lsm();
+	const struct policy_env env = { .template_ok = template_ok, .labels = policy_label_kinds(lsm), .has_modsig = has_modsig, .arg = d };
 	unsigned int first = set->policy.n_rules;
 	struct parse_error e = { 0 };
 	int r = policy_parse(&set->policy, text, n, &env, &e);
@@ -255,10 +256,11 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 		return r;
 	policy_bind_pcr(&set->policy, d->conf.pcr);
 	if (set->policy.n_inactive > inactive)
-		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module with labels is",
+		log_msg(LOG_WARNING, "%u rules with obj_* or subj_* are inactive: no security module is active that has such labels",
 			set->policy.n_inactive - inactive);
 	daemon_warn_of_labels(&set->policy);
 	daemon_warn_of_templates(d, &set->policy);
+	daemon_resolve_labels(d, &set->policy);
 	policy_summarize(&set->policy, &sum);
 	if ((sum.classes & IMAD_APPRAISE) && d->conf.appraise == CONF_APPRAISE_OFF)
 		log_msg(LOG_WARNING, "the policy has appraise rules, and appraise is off: they do nothing");

@@ -78,6 +78,7 @@ static void appraise(struct preflight *p, const char *path)
 	if (fd < 0)
 		return;
 	found = find(p, fd);
+	probe.facts.labels = daemon_file_labels(p->d, p->policy, fd) | daemon_task_labels(p->d, p->policy, getpid());
 	for (unsigned int i = 0; i < ARRAY_SIZE(uses) && cause == IMAD_CAUSE_PASS; i++)
 		cause = cause_of_use(p, &probe.facts, uses[i].func, uses[i].mask, found);
 	if (cause == IMAD_CAUSE_PASS)

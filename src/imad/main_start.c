@@ -51,6 +51,7 @@ static void read_ids(struct scan *s)
 		(void)sscanf(line, "CapEff: %llx", &caps);
 	}
 	fclose(file);
+	f->labels = daemon_task_labels(s->d, &s->d->rules->policy, s->pid);
 	f->cap_setuid = caps >> CAP_SETUID_BIT & 1;
 	f->cap_setgid = caps >> CAP_SETGID_BIT & 1;
 }
@@ -73,6 +74,7 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 	p.facts.uid = s->ids.uid, p.facts.euid = s->ids.euid, p.facts.suid = s->ids.suid;
 	p.facts.gid = s->ids.gid, p.facts.egid = s->ids.egid, p.facts.sgid = s->ids.sgid;
 	p.facts.cap_setuid = s->ids.cap_setuid, p.facts.cap_setgid = s->ids.cap_setgid;
+	p.facts.labels |= s->ids.labels;
 	use.slots = daemon_match(d, &p.facts, func, mask) & ~IMAD_SLOT_HASH;
 	use.flags = p.writers ? IMAD_GEN_WRITERS : 0;
 	if (!(use.slots & ~IMAD_SLOT_VERITY) || fstat(use.fd, &st) < 0 || !S_ISREG(st.st_mode) ||

@@ -43,6 +43,9 @@ static json_object *add_array(json_object *o, const char *key)
 
 static void add_policy(struct daemon *d, json_object *root)
 {
+	static const char *const labels_from[] = {
+		[IMAD_LSM_NONE] = "none", [IMAD_LSM_SELINUX] = "selinux", [IMAD_LSM_SMACK] = "smack",
+	};
 	char names[CONF_VALUE_MAX + 1], *save = NULL;
 	json_object *o = add_object(root, "policy"), *list = add_array(o, "names");
 
@@ -51,6 +54,7 @@ static void add_policy(struct daemon *d, json_object *root)
 		json_object_array_add(list, json_object_new_string(n));
 	add_int(o, "rules", d->rules->policy.n_rules);
 	add_int(o, "inactive", d->rules->policy.n_inactive);
+	add_str(o, "labels_from", labels_from[hooks_labels(d->hooks)]);
 	add_int(o, "epoch", hooks_epoch(d->hooks));
 	add_bool(o, "locked", d->policy_locked);
 	add_bool(o, "unconfirmed", d->previous != NULL);
@@ -203,6 +207,9 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 			(unsigned long long)e.unreachable);
 	if (g.timeouts)
 		add_gap(gaps, "%llu held uses were answered by the deadline", (unsigned long long)g.timeouts);
+	if (c->unlabelled)
+		add_gap(gaps, "%llu times there was no room to look at a label: no rule with obj_* or subj_* matched then",
+			(unsigned long long)c->unlabelled);
 	if (c->lost)
 		add_gap(gaps, "%llu events found no room in the ring buffer", (unsigned long long)c->lost);
 	if (!s.tpm)

@@ -161,6 +161,15 @@ static void truncate_policy(struct policy *p, struct counts n)
 	p->n_inactive = n.inactive;
 }
 
+/* Whether the rule has a condition about what no label here has. */
+static bool asks_for_others(const struct policy *p, const struct imad_rule *r, uint32_t kinds)
+{
+	for (unsigned int i = 0; i < p->n_labels; i++)
+		if ((r->labels & 1u << i) && !(kinds & POLICY_LABEL_KIND_BIT(p->labels[i].kind)))
+			return true;
+	return false;
+}
+
 static int parse_line(struct policy *p, struct slice line, const struct policy_env *env, struct parse_error *reterr)
 {
 	struct draft d = { .slot.pcr = POLICY_PCR_DEFAULT, .policy = p, .names = p, .env = env };
@@ -178,7 +187,7 @@ static int parse_line(struct policy *p, struct slice line, const struct policy_e
 	r = parse_words(line, &d, reterr);
 	if (r < 0)
 		return r;
-	if ((d.rule.conds & IMAD_COND_LABELS) && !env->labels) {
+	if (asks_for_others(p, &d.rule, env->labels)) {
 		truncate_policy(p, before); /* its labels are nobody's */
 		p->n_inactive++;
 		return 0;

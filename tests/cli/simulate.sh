@@ -35,6 +35,13 @@ expect 0 '^       2 measured as now, by .*either:2: ' $S "$T/either"
 printf 'dont_measure func=BPRM_CHECK fowner=0\nmeasure func=BPRM_CHECK\n' >"$T/owner"
 expect 0 '^       2 unsure: ' $S "$T/owner"
 
+printf 'dont_measure func=BPRM_CHECK obj_type=a_t\nmeasure func=BPRM_CHECK\n' >"$T/object"
+expect 0 '^       2 unsure: ' $S "$T/object"
+printf 'dont_measure func=BPRM_CHECK subj_type=a_t\nmeasure func=BPRM_CHECK\n' >"$T/subject"
+expect 0 '^       2 unsure: ' $S "$T/subject"
+printf 'dont_measure func=BPRM_CHECK subj_type=a_t uid=5\nmeasure func=BPRM_CHECK\n' >"$T/nobody"
+expect 0 '^       2 measured as now, by .*nobody:2: ' $S "$T/nobody"
+
 # A file that is still the one that was used: its owner, filesystem and label count.
 expect 0 'unknown: another file or none has the name now, by .*appraise:1: ' \
 	$S "$(echo 'appraise func=BPRM_CHECK' >"$T/appraise"; echo "$T/appraise")"

@@ -41,7 +41,7 @@ static void print_all(const struct policy *p, struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct policy p, again;
-	static const struct policy_env env = { .template_ok = template_ok, .labels = true };
+	static const struct policy_env env = { .template_ok = template_ok, .labels = POLICY_LABEL_KINDS };
 	static const struct policy empty;
 	struct parse_error e = { 0 };
 	struct buf text = { 0 }, second = { 0 };

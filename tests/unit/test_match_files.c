@@ -12,7 +12,7 @@
 static int says(const char *text, const struct imad_facts *f)
 {
 	static struct policy p;
-	const struct policy_env env = { .labels = true };
+	const struct policy_env env = { .labels = POLICY_LABEL_KINDS };
 	struct parse_error e = { 0 };
 
 	memset(&p, 0, sizeof(p));

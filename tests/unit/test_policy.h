@@ -27,7 +27,7 @@ static inline const char *template_ok(const char *name, size_t len)
 	return NULL;
 }
 
-static const struct policy_env policy_test_env = { .template_ok = template_ok, .labels = true };
+static const struct policy_env policy_test_env = { .template_ok = template_ok, .labels = POLICY_LABEL_KINDS };
 
 static inline int parse(struct policy *p, const char *text, struct parse_error *e)
 {
