@@ -65,7 +65,7 @@ static __always_inline void changes_beneath(struct inode *inode)
 }
 
 /* Each open of an overlay's file opens another one beneath it, in the same thread. */
-static __always_inline void note_beneath(struct file *file, struct inode *inode)
+static __noinline void note_beneath(struct file *file, struct inode *inode)
 {
 	__u64 key = (__u64)inode, above, first = bpf_ktime_get_ns(), *gen;
 	struct beneath now = { .inode = key }, *old;
@@ -111,7 +111,7 @@ static __always_inline __u64 sum_beneath(struct inode *inode, int *writers)
 }
 
 /* Before the state of @inode is believed: how many can write beneath. A change there is one of this inode. */
-static __always_inline int settle_beneath(struct inode *inode)
+static __noinline int settle_beneath(struct inode *inode)
 {
 	__u64 key = (__u64)inode, sum;
 	struct imad_gen *g;

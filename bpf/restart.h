@@ -52,7 +52,7 @@ static __always_inline bool can_restart(bool mapping)
 }
 
 /* Whether this thread is on another round for @inode, and the daemon was told lately. */
-static __always_inline bool goes_round(struct inode *inode)
+static __noinline bool goes_round(struct inode *inode)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct round *r = bpf_map_lookup_elem(&rounds, &tid);
@@ -74,7 +74,7 @@ static __always_inline void end_round(void)
 }
 
 /* -ERESTARTNOINTR, or 0: it cannot begin anew, or has done so for too long. */
-static __always_inline int restart(struct inode *inode, bool mapping)
+static __noinline int restart(struct inode *inode, bool mapping)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct round begin = { .since = now, .last = now, .told = now, .inode = (__u64)inode }, *r;

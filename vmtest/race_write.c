@@ -36,8 +36,8 @@ static int counted_truncate(const char *path, off_t length)
 #define truncate counted_truncate
 #include "change.c"
 
-#include <setjmp.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <sys/xattr.h>
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -347,18 +347,19 @@ static void change_alone(struct slot *s)
 	end_turn(s, true, code);
 }
 
-static sigjmp_buf away;
-
-static void on_fault(int n)
-{
-	siglongjmp(away, n);
-}
-
-/* A store into a page that somebody else has just cut off ends it half-way. */
+/* By a child: a store into a page that somebody else has just cut off ends it, and all that it has open and mapped. */
 static void change_together(struct slot *s)
 {
-	if (sigsetjmp(away, 1) == 0)
+	pid_t pid = fork();
+
+	random_next(&rnd);
+	if (pid == 0) {
+		signal(SIGBUS, SIG_DFL);
 		change_content(s, false);
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	s->known = false; /* until somebody alone restores it */
 	end_turn(s, false, 0);
 }
@@ -366,7 +367,6 @@ static void change_together(struct slot *s)
 void write_forever(uint64_t seed)
 {
 	rnd = seed;
-	signal(SIGBUS, on_fault);
 	while (!race->over) {
 		struct slot *s = &race->slots[random_below(&rnd, race->n_slots)];
 		bool alone = race->follow || random_below(&rnd, 4);
