@@ -242,6 +242,21 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	return r;
 }
 
+/* -ERESTARTNOINTR, another errno to deny it, or 0. A function of its own, for its part of the stack. */
+static __noinline int opened_for_write(struct file *file, struct inode *inode, __u32 mask)
+{
+	struct made_before m = {};
+	int r = 0;
+
+	if (control.opens_appraised) {
+		fill_made_before(&m, &file->f_path, inode, control.conds);
+		r = writer_comes(file, mask, &m);
+	}
+	if (r == 0)
+		writer_opened(file, inode);
+	return r;
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(imad_file_open, struct file *file)
 {
@@ -267,17 +282,12 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (flags & FMODE_EXEC_FLAG)
 		note_loader(inode);
 	if (file->f_mode & FMODE_WRITE) {
-		int r = 0;
+		int r = opened_for_write(file, inode, mask);
 
-		if (control.opens_appraised) {
-			fill_made_before(&m, &file->f_path, inode, control.conds);
-			r = writer_comes(file, mask, &m);
-		}
 		if (r == -ERESTARTNOINTR)
 			return -ERESTARTNOINTR;
 		if (r < 0)
 			return -EACCES;
-		writer_opened(file, inode);
 	}
 	if (!(mask & (control.masks | IMAD_MAY_READ | IMAD_MAY_EXEC)))
 		return 0; /* only written, and no rule asks for that */

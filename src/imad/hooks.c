@@ -17,15 +17,16 @@
 
 #include "hooks_priv.h"
 
+/* A line a message: what the verifier says is many, and the last ones tell why. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[512];
+	cleanup_free char *text = NULL;
+	char *save = NULL;
 
-	if (level == LIBBPF_DEBUG)
+	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log_msg(LOG_DEBUG, "%s", line);
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		log_msg(LOG_DEBUG, "%s", line);
 	return 0;
 }
 
