@@ -266,7 +266,7 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 	}
 	/* A mark went the moment it was opened, or the gate's deadline had come. */
 	if (!goes_round(inode))
-		want_late(file, inode, v, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE);
+		want_late(file, inode, v, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE, path);
 	if (restart(inode, false) < 0)
 		return -ERESTARTNOINTR;
 	return fail_open(file, inode, &o, IMAD_CAUSE_NOT_APPRAISED, path);
@@ -277,6 +277,17 @@ SEC("?lsm/file_permission")
 int BPF_PROG(imad_file_permission, struct file *file, int mask)
 {
 	return control.active ? judge_after_gate(file, false) : 0;
+}
+
+/* What is known before an open truncates counts for that open afterwards, too: the truncation voids it. */
+static __always_inline void keep_for_held(struct inode *inode, __u32 found)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 *file = bpf_map_lookup_elem(&held, &tid);
+	struct imad_open *at = file ? bpf_map_lookup_elem(&opens, file) : NULL;
+
+	if (at && !(at->found & IMAD_FOUND_KNOWN) && BPF_CORE_READ((struct file *)*file, f_inode) == inode)
+		at->found = found;
 }
 
 /* ... and an open may truncate: by now the daemon has said what it found. */
@@ -295,6 +306,7 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	o.found = found_for_open(g, verdict_find(inode), writers_of(inode));
 	if (!g || !(o.found & IMAD_FOUND_KNOWN))
 		return 0;
+	keep_for_held(inode, o.found);
 	fill_facts(&w, path, inode, control.conds);
 	match(&w, IMAD_FILE_CHECK, IMAD_MAY_WRITE, 0);
 	if (!(w.decision.action & IMAD_APPRAISE))

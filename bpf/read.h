@@ -55,7 +55,7 @@ int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t siz
 	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
 	r = judge(&w, file, inode, v, done, func, false);
 	if (slots) /* not held: the next try will know */
-		want_late(file, inode, v, func, slots);
+		want_late(file, inode, v, func, slots, false);
 	return r;
 }
 

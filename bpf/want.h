@@ -144,9 +144,9 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
 }
 
-/* A use that was not held and cannot be hashed here, nor its path be made. */
+/* A use that was not held and is not hashed here. @path: as of emit_with(). */
 static __always_inline void want_late(struct file *file, struct inode *inode, const struct imad_verdict *v, __u32 func,
-				      __u32 slots)
+				      __u32 slots, bool path)
 {
 	struct imad_gen *g = gen_make(inode);
 	__u64 gen = 0;
@@ -157,7 +157,7 @@ static __always_inline void want_late(struct file *file, struct inode *inode, co
 		note_user(g, file, inode, func, slots);
 	}
 	count(late);
-	emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, false);
+	emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, path);
 }
 
 /*

@@ -9,6 +9,7 @@ files=$(mktemp -d -p /var/tmp imad-demo.XXXXXX) # not /tmp: the policy leaves tm
 run=$(mktemp -d -p /run imad-demo.XXXXXX)
 imad=
 follow=
+guarded=990099 # whose programs must match their label here: nobody's
 pcr=10
 [ -d /vm ] || pcr=16
 
@@ -40,7 +41,8 @@ must() { "$@" || { echo "This should not be: $*"; cat "$run/log"; exit 1; }; }
 events() { ctl status --json | sed 's/.*"gate":{[^}]*"events":\([0-9]*\).*/\1/'; }
 
 say "imad on Linux $(uname -r): what is used is measured first, and each record extends PCR $pcr of the TPM."
-printf 'policy = tcb\nrundir = %s\npcr = %s\n' "$run" "$pcr" >"$run/imad.conf"
+echo "appraise func=BPRM_CHECK fowner=$guarded" >"$run/policy"
+printf 'policy = tcb %s\nappraise = enforce\nrundir = %s\npcr = %s\n' "$run/policy" "$run" "$pcr" >"$run/imad.conf"
 [ $pcr = 10 ] || tpm2_pcrreset $pcr
 imad --config "$run/imad.conf" 2>"$run/log" &
 imad=$!
@@ -50,7 +52,8 @@ until ctl sync 2>/dev/null; do
 	must test $((tries -= 1)) -gt 0
 	sleep 0.3
 done
-echo "  \$ imad --policy tcb"
+echo "  \$ imad --policy 'tcb $run/policy' --appraise enforce"
+sed 's/^/    policy: /' "$run/policy"
 sed -n 's/^<[0-9]>/    /; /measuring into/p' "$run/log"
 echo "    $(ctl list --count) records already: boot_aggregate, and what runs since before imad"
 
@@ -86,6 +89,26 @@ step sha256sum settings
 digest=$(sha256sum settings | cut -d' ' -f1)
 must test "$(ctl list --path "$files/settings" | tail -n 1 | cut -d' ' -f4)" = "sha256:$digest"
 
+say "A program with a label, the hash of its content, runs. With one byte more it does not:"
+cp /bin/true guarded
+step imactl label "$files/guarded"
+chown $guarded guarded
+try "$files/guarded"
+echo "  \$ echo >>$files/guarded"
+echo >>guarded
+echo "  \$ $files/guarded"
+got=0
+"$files/guarded" 2>"$run/err" || got=$?
+sed 's/^[^:]*: [0-9]*: /    /' "$run/err"
+must test $got = 126
+must grep -q 'Permission denied' "$run/err"
+ctl sync
+sleep 0.3
+echo "  \$ imactl explain --last"
+must ctl explain --last >"$run/why"
+sed 's/^/    /' "$run/why"
+must grep -q invalid-hash "$run/why"
+
 say "The list is replayed and compared with the TPM:"
 echo "  \$ imactl verify"
 must ctl verify >"$run/verified"
@@ -101,5 +124,4 @@ ctl verify --list "$run/forged" >"$run/verified" 2>&1 || got=$?
 sed 's/^/    /' "$run/verified"
 must test $got = 1
 
-say "Denying a file that does not match its label: needs appraisal (not in this version)."
 say "End of the demo: what it made is removed again."

@@ -4,6 +4,7 @@
  * with a reader thread each: one for ordinary filesystems, one for overlays,
  * because since 6.18 a reader of both deadlocks with itself (fanotify opens the
  * event's descriptor, overlayfs opens the real file, and that waits for the reader).
+ * Each has a spare reader, for what the kernel itself must open to make a descriptor.
  * Reader threads read, ask their owner, answer and queue; they never open a path,
  * log, allocate without bound or wait.
  */
@@ -48,6 +49,11 @@ int gate_new(enum imad_hold where, const struct gate_ops *ops, struct gate **ret
 int gate_start(struct gate *g); /* start the reader threads */
 /* No new event from now on, and no reader any more. Holds can still be answered. */
 void gate_stop(struct gate *g);
+/*
+ * To be called several times a second: a reader that does not come back from the
+ * kernel is stood in for by a spare one, until it does.
+ */
+void gate_tick(struct gate *g);
 /* All holds must have been released. Closes the groups: the kernel allows whoever was never read. */
 void gate_free(struct gate *g);
 void gate_freep(struct gate **g);

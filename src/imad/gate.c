@@ -30,12 +30,16 @@
 #endif
 
 #define READ_BUFFER 4096 /* a read gives at most this / 24 events, each with an open descriptor */
+#define STUCK_NS 50000000ull /* a read that takes longer than that waits for somebody */
+#define SPARE_POLL_MS 20
 
 struct gate_group {
 	struct gate *gate;
 	int fd;
-	pthread_t thread;
-	bool running;
+	pthread_t thread, spare;
+	bool running, has_spare;
+	int wake; /* eventfd: the spare reader is needed */
+	atomic_uint_fast64_t reading_since; /* 0: the reader is not in read() */
 	/* Written by the reader, or under no lock by whoever answers. */
 	atomic_uint_fast64_t events, answered, read_errors;
 };
@@ -129,6 +133,48 @@ static bool read_events(struct gate_group *g, pid_t self)
 	return n > 0;
 }
 
+/*
+ * To open a file for its event the kernel may need somebody else first: a module for the
+ * hash of fs-verity, and so modprobe, which the gate holds. Then the spare reader reads.
+ */
+static bool is_stuck(const struct gate_group *g)
+{
+	uint64_t since = g->reading_since;
+
+	return since && now_ns() > since + STUCK_NS;
+}
+
+static void *run_spare(void *arg)
+{
+	struct gate_group *g = arg;
+	struct pollfd idle[] = { { .fd = g->wake, .events = POLLIN }, { .fd = g->gate->stop, .events = POLLIN } };
+	struct pollfd busy[] = { { .fd = g->fd, .events = POLLIN }, { .fd = g->gate->stop, .events = POLLIN } };
+	pid_t self = getpid();
+	uint64_t calls;
+
+	pthread_setname_np(pthread_self(), "gate-spare");
+	for (;;) {
+		(void)poll(idle, ARRAY_SIZE(idle), -1);
+		if (idle[1].revents)
+			return NULL;
+		if (idle[0].revents)
+			(void)!read(g->wake, &calls, sizeof(calls));
+		while (is_stuck(g) && !g->gate->stopping)
+			if (poll(busy, ARRAY_SIZE(busy), SPARE_POLL_MS) > 0 && busy[0].revents)
+				(void)read_events(g, self);
+	}
+}
+
+static bool read_and_tell(struct gate_group *g, pid_t self)
+{
+	bool more;
+
+	g->reading_since = now_ns();
+	more = read_events(g, self);
+	g->reading_since = 0;
+	return more;
+}
+
 static void *run_reader(void *arg)
 {
 	struct gate_group *g = arg;
@@ -141,7 +187,7 @@ static void *run_reader(void *arg)
 			g->read_errors++;
 		if (fds[1].revents)
 			return NULL;
-		while (fds[0].revents && !g->gate->stopping && read_events(g, self))
+		while (fds[0].revents && !g->gate->stopping && read_and_tell(g, self))
 			;
 	}
 }
@@ -154,7 +200,8 @@ static int open_group(struct gate *gate, struct gate_group *g)
 	g->gate = gate;
 	/* O_NONBLOCK: a FIFO must not hold the reader; O_NOATIME: measuring leaves no trace. */
 	g->fd = fanotify_init(flags, O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME | O_NONBLOCK);
-	return g->fd < 0 ? -errno : 0;
+	g->wake = g->fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
+	return g->wake < 0 ? -errno : 0;
 }
 
 int gate_new(enum imad_hold where, const struct gate_ops *ops, struct gate **ret)
@@ -166,7 +213,7 @@ int gate_new(enum imad_hold where, const struct gate_ops *ops, struct gate **ret
 		return -ENOMEM;
 	g->ops = *ops;
 	g->mask = where == IMAD_HOLD_ACCESS ? FAN_ACCESS_PERM : FAN_OPEN_PERM;
-	g->plain.fd = g->overlay.fd = -1;
+	g->plain.fd = g->plain.wake = g->overlay.fd = g->overlay.wake = -1;
 	g->stop = eventfd(0, EFD_CLOEXEC);
 	if (g->stop < 0)
 		return log_errno(LOG_ERR, -errno, "cannot make an eventfd");
@@ -184,6 +231,10 @@ static int start_reader(struct gate_group *g)
 	int r = -pthread_create(&g->thread, NULL, run_reader, g);
 
 	g->running = r == 0;
+	if (r == 0) {
+		r = -pthread_create(&g->spare, NULL, run_spare, g);
+		g->has_spare = r == 0;
+	}
 	return r;
 }
 
@@ -201,7 +252,9 @@ static void stop_reader(struct gate_group *g)
 	(void)fanotify_mark(g->fd, FAN_MARK_FLUSH | FAN_MARK_FILESYSTEM, 0, AT_FDCWD, NULL);
 	if (g->running)
 		pthread_join(g->thread, NULL);
-	g->running = false;
+	if (g->has_spare)
+		pthread_join(g->spare, NULL);
+	g->running = g->has_spare = false;
 }
 
 void gate_stop(struct gate *g)
@@ -214,6 +267,28 @@ void gate_stop(struct gate *g)
 	stop_reader(&g->overlay);
 }
 
+static void close_group(struct gate_group *g)
+{
+	if (g->fd >= 0)
+		close(g->fd);
+	if (g->wake >= 0)
+		close(g->wake);
+}
+
+static void wake_spare(struct gate_group *g)
+{
+	uint64_t one = 1;
+
+	if (is_stuck(g))
+		(void)!write(g->wake, &one, sizeof(one));
+}
+
+void gate_tick(struct gate *g)
+{
+	wake_spare(&g->plain);
+	wake_spare(&g->overlay);
+}
+
 void gate_free(struct gate *g)
 {
 	if (!g)
@@ -222,10 +297,8 @@ void gate_free(struct gate *g)
 		gate_stop(g);
 		close(g->stop);
 	}
-	if (g->plain.fd >= 0)
-		close(g->plain.fd);
-	if (g->overlay.fd >= 0)
-		close(g->overlay.fd);
+	close_group(&g->plain);
+	close_group(&g->overlay);
 	free(g);
 }
 

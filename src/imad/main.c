@@ -392,6 +392,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	gate_tick(d->gate);
 	engine_tick(d->engine, now.tv_sec * 1000000000ull + now.tv_nsec);
 	daemon_grace_tick(d, now.tv_sec * 1000000000ull + now.tv_nsec);
 	daemon_watch_labels(d);
