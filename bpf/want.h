@@ -104,6 +104,8 @@ static __always_inline __u32 take_sticky(struct file *file, struct inode *inode,
 	return slots & ~IMAD_SLOT_HASH;
 }
 
+static __noinline bool goes_round(struct inode *inode); /* restart.h */
+
 /* Note what an open wants. @refused: it goes no further, so whatever the gate does the daemon is told now. */
 static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
 				 __u32 slots, __u32 maybe, bool refused)
@@ -141,7 +143,8 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 		return;
 	}
 	count(late);
-	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
+	if (refused || !goes_round(inode))
+		emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
 }
 
 /* A use that was not held and is not hashed here. @path: as of emit_with(). */
@@ -153,8 +156,8 @@ static __always_inline void want_late(struct file *file, struct inode *inode, co
 
 	if (g) {
 		gen = gen_for_want(g, v, inode);
+		note_user(g, file, inode, func, slots); /* before the want: by that the daemon knows whose flags these are */
 		add_want(&g->want, gen, slots, v);
-		note_user(g, file, inode, func, slots);
 	}
 	count(late);
 	emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, path);
@@ -178,8 +181,8 @@ static __always_inline void use(struct file *file, struct inode *inode, const st
 		if (!slots)
 			return;
 		gen = gen_for_want(g, v, inode);
+		note_user(g, file, inode, func, slots); /* before the want: by that the daemon knows whose flags these are */
 		add_want(&g->want, gen, slots, v);
-		note_user(g, file, inode, func, slots);
 	}
 	count(late);
 	algo = bpf_ima_file_hash(file, digest, sizeof(digest));

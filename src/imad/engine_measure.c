@@ -139,6 +139,12 @@ static uint32_t same_pcrs(const struct engine *e, uint32_t slots)
 	return all;
 }
 
+/* A generation that moved since the want: a writer came, and may still be there. */
+static bool may_change(const struct imad_gen *g, uint64_t want)
+{
+	return (g->flags & IMAD_GEN_WRITERS) || IMAD_WANT_GEN(want) != (uint32_t)g->gen;
+}
+
 /* What the waiters' opens asked for, and, of an ELF object, what it will be asked for if it is mapped. */
 static void choose_held(struct job *j)
 {
@@ -156,8 +162,7 @@ static void choose_held(struct job *j)
 			j->func = IMAD_MMAP_CHECK;
 		j->slots |= imad_pending(j->gen.maybe, &j->verdict) & ~same_pcrs(e, j->slots | done);
 	}
-	/* A generation that moved since the want: a writer came, and may still be there. */
-	j->provisional = (j->gen.flags & IMAD_GEN_WRITERS) || IMAD_WANT_GEN(want) != (uint32_t)j->gen.gen;
+	j->provisional = may_change(&j->gen, want);
 }
 
 /* What BPF or the scan asked for, less what a verdict of that generation or a later one has. */
@@ -165,7 +170,7 @@ static void choose_use(struct job *j)
 {
 	j->slots = imad_pending(IMAD_WANT(j->use.gen, j->use.slots), &j->verdict);
 	j->func = j->use.func;
-	j->provisional = (j->use.flags & IMAD_GEN_WRITERS) || j->use.gen != j->gen.gen;
+	j->provisional = j->use.gen == j->gen.gen ? j->use.flags & IMAD_GEN_WRITERS : may_change(&j->gen, j->gen.want);
 }
 
 /* Whoever came while the round ran may wait for more, or for newer content, than what was measured. */
