@@ -2,6 +2,7 @@
 # What others make of imad's list: evmctl against the TPM's PCR, tpm2-tools, sha256sum, a replay that
 # knows nothing of imad, and readers that look where the kernel's list is. Then the other templates and
 # hashes, each in a start and a PCR of its own, with files that carry a security.ima.
+# kernels: 6.1
 # time: 240
 # cmdline: ima_template=ima-ng
 . /vm/lib.sh

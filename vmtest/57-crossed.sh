@@ -2,7 +2,7 @@
 # Labels of one make, enforced by the other: a root that the kernel's own IMA labels in fix mode (boot A) is enforced by
 # imad (B), then loses all its labels, gets new ones from imactl label, and is enforced by the kernel (C).
 # init: systemd
-# kernels: 6.1 7.2
+# kernels: 6.1
 # boots: A B C
 # keep: root
 # time: 150

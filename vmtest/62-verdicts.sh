@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A table of verdicts of the kernel's own IMA (tests/data/kernel-6.1/appraise-verdicts.txt), row by row: made again by
 # the kernel (boot A) and by imad (boot B), over the same files.
-# kernels: 6.1 7.2
+# kernels: 6.1
 # boots: A B
 # disk: m 64M
 # cmdline-A: ima_appraise=enforce

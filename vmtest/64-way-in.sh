@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The ways back in: imad.appraise=off on the kernel command line, and what is looked at before anything is enforced.
-# kernels: 6.1 7.2
+# kernels: 6.1
 # boots: A B
 # cmdline-B: imad.appraise=off
 . /vm/lib.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What imactl doctor says of a Debian is true: what it calls wrong stops imad, and the line that it gives helps.
-# kernels: 6.1 7.2
+# kernels: 6.1
 # boots: A B C
 # cmdline-A: lsm=lockdown,capability
 # cmdline-B: lsm=lockdown,capability,ima,evm,bpf lockdown=integrity
