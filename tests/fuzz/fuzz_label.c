@@ -106,18 +106,19 @@ static const struct buf *read_data(const char *name)
 	return &of[n++];
 }
 
-static const struct keyring *fixed_keys(void)
+static const struct trust *fixed_trust(void)
 {
-	static struct keyring *k;
+	static struct trust *t;
+	struct keyring *k = NULL;
 	const struct buf *rsa, *ec;
 
-	if (k)
-		return k;
+	if (t)
+		return t;
 	rsa = read_data(DATA "rsa2048.der");
 	ec = read_data(DATA "p256.der");
 	must(keyring_new(&k) == 0 && keyring_add_cert(k, rsa->data, rsa->len, "rsa", NULL) == 0 &&
-	     keyring_add_cert(k, ec->data, ec->len, "ec", NULL) == 0);
-	return k;
+	     keyring_add_cert(k, ec->data, ec->len, "ec", NULL) == 0 && trust_new(k, &t) == 0);
+	return t;
 }
 
 /* Whether evmctl made it. */
@@ -151,7 +152,7 @@ static void check_judged(uint8_t *data, size_t size)
 	f.damaged = size && label_decode(data, size, &f.label, NULL) < 0;
 	algo = finder_needs_digest(&f);
 	must(!algo || digest_buf(algo, "hello\n", 6, &d) == 0);
-	found = finder_found(fixed_keys(), -1, &f, algo ? &d : NULL);
+	found = finder_found(fixed_trust(), -1, &f, &d, algo ? 1 : 0, NULL);
 	kind = IMAD_FOUND_KIND(found);
 	passes = imad_judge(0, 0, found) == IMAD_CAUSE_PASS;
 	if (passes && kind == IMAD_LABEL_HASH) {
