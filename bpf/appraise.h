@@ -159,7 +159,7 @@ static __always_inline int protect_label(struct dentry *dentry, enum label_name 
 	struct walk w = {};
 
 	if (name == LABEL_NO || !control.active || !control.protect_labels || control.appraise != IMAD_APPRAISE_ENFORCE || !inode ||
-	    !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()))
+	    !is_regular(inode) || is_daemon())
 		return 0;
 	fill_facts(&w.facts, inode, control.conds);
 	if (!is_appraised(&w))
@@ -208,7 +208,7 @@ static __always_inline int label_changes(struct dentry *dentry, bool label)
 		return 0;
 	g = gen_find(inode);
 	/* The daemon's own label is that of a content that it publishes itself, if the generation is still the same. */
-	if (!g || (is_daemon(id) && (__u32)id != control.label_tid))
+	if (!g || (is_daemon() && (__u32)id != control.label_tid))
 		return 0;
 	g->kept = 0;
 	invalidate(g, IMAD_CHANGE_LABELLED);

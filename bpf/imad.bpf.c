@@ -16,6 +16,7 @@
  *   key_post_create_or_update, ima_kexec_cmdline    what is measured and is no file: data.h
  *   inode_setattr         truncate(2): the content changes without an open
  *   bprm_committed_creds, task_free    the exec is over
+ *   sched_process_exit    (no hook but a tracepoint) the daemon dies: death.h
  *
  * Order in every kernel: file_open -> fanotify OPEN_PERM -> ... -> fanotify
  * ACCESS_PERM at the first read -> bprm_check_security -> mmap_file.
@@ -39,6 +40,8 @@ char LICENSE[] SEC("license") = "GPL";
 #include "restart.h"
 #include "open.h"
 #include "read.h"
+#include "death.h"
+#include "death.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
 {
@@ -69,6 +72,7 @@ static __always_inline void answer_probe(struct file *file, struct inode *inode)
 
 	if (!p)
 		return;
+	control.born = bpf_get_current_task_btf()->group_leader->start_boottime;
 	__builtin_memset(p, 0, sizeof(*p));
 	fill_facts(&p->facts, inode, ~0u);
 	/* Nothing is lost if a writer has come since: that write has a number of its own. */
@@ -169,7 +173,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 
 	if (g && quiet && g->quiet == quiet && (all_done(done) || v))
 		return 0;
-	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+	if (is_exempt() || is_skipped(inode) || is_overlay_backing(file, inode))
 		return 0;
 	count(opens);
 
@@ -271,9 +275,10 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	struct imad_gen *g;
 	int r = judge_after_gate(file, true);
 
-	if (!n_late_opens || bpf_map_delete_elem(&late_opens, &tid))
-		return r;
-	__sync_fetch_and_sub(&n_late_opens, 1);
+	if (n_late_opens && bpf_map_delete_elem(&late_opens, &tid) == 0)
+		__sync_fetch_and_sub(&n_late_opens, 1);
+	else if (!control.active || !control.unattended || is_exempt())
+		return r; /* not so if the gate that held it has gone meanwhile */
 	g = gen_find(inode);
 	v = verdict_find(inode);
 	slots = g ? pending_slots(g->want, v) : 0;
@@ -368,6 +373,8 @@ int BPF_PROG(imad_bprm_committed, struct linux_binprm *bprm)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&in_elf_exec, &tid);
+	if (control.unattended)
+		note_heir(bprm);
 	return 0;
 }
 
@@ -392,7 +399,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	struct imad_gen *g;
 	int r = 0;
 
-	if (!file || !control.active || is_daemon(bpf_get_current_pid_tgid()))
+	if (!file || !control.active || is_daemon())
 		return 0;
 	inode = file->f_inode;
 	if (!is_regular(inode))

@@ -78,6 +78,14 @@ struct {
 	__type(value, struct imad_probe);
 } probe SEC(".maps");
 
+/* Whose state this is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct imad_stamp);
+} stamp SEC(".maps");
+
 struct imad_control control = {};
 
 #define count(field)                                                                  \

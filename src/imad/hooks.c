@@ -35,6 +35,7 @@ static int on_ring(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(struct imad_event) || !h->on_event)
 		return 0;
+	h->skel->bss->control.taken++; /* before libbpf gives its place back: read twice is better than not at all */
 	if (((const struct imad_event *)data)->type != IMAD_EVENT_DATA)
 		h->on_event(h->on_event_arg, data);
 	else if (size >= sizeof(struct imad_data_event))
@@ -60,7 +61,27 @@ static bool bpf_lsm_is_listed(char *list, size_t size)
 	return false;
 }
 
-static int load(struct hooks *h)
+/* Marks and answers were the dead daemon's: nothing may count on them. */
+static void forget_gates(struct hooks *h)
+{
+	int fd = bpf_map__fd(h->skel->maps.gated);
+	uint32_t s_dev;
+
+	while (bpf_map_get_next_key(fd, NULL, &s_dev) == 0 && bpf_map_delete_elem(fd, &s_dev) == 0)
+		;
+}
+
+/* Who we are: exempt, and known again when our program is executed next. */
+static int introduce(struct hooks *h)
+{
+	int r;
+
+	h->skel->bss->control.tgid = getpid();
+	r = programs_own(h, "/proc/self/exe");
+	return r < 0 ? log_errno(LOG_ERR, r, "cannot open imad's own program") : 0;
+}
+
+static int load(struct hooks *h, const struct policy *p)
 {
 	char list[256];
 	int r;
@@ -72,6 +93,8 @@ static int load(struct hooks *h)
 	if (!h->skel)
 		return log_errno(LOG_ERR, -errno, "cannot open the BPF object");
 	r = programs_choose(h->skel);
+	if (r == 0)
+		r = pins_adopt(h, p);
 	if (r < 0)
 		return r;
 	r = imad_bpf__load(h->skel);
@@ -79,19 +102,23 @@ static int load(struct hooks *h)
 		return log_errno(LOG_ERR, r, "BPF LSM is not active: add bpf to lsm= on the kernel command line");
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "the kernel refused the BPF programs (imad needs root and BPF LSM)");
-	h->skel->bss->control.tgid = getpid();
 	h->skel->bss->control.creds_final = bpf_program__autoload(h->skel->progs.imad_bprm_creds);
 	h->skel->bss->control.post_open = bpf_program__autoload(h->skel->progs.imad_file_post_open);
-	r = imad_bpf__attach(h->skel);
+	if (h->adopted)
+		forget_gates(h);
+	else
+		r = programs_attach_always(h);
+	if (r == 0)
+		r = introduce(h);
 	if (r < 0)
-		return log_errno(LOG_ERR, r, "cannot attach the BPF programs");
+		return r;
 	h->ring = ring_buffer__new(bpf_map__fd(h->skel->maps.events), on_ring, h, NULL);
 	if (!h->ring)
 		return log_errno(LOG_ERR, -errno, "cannot map the ring buffer");
 	return 0;
 }
 
-int hooks_new(struct hooks **ret)
+int hooks_new(uint64_t settings, const struct policy *p, struct hooks **ret)
 {
 	cleanup(hooks_freep) struct hooks *h = calloc(1, sizeof(*h));
 	int r;
@@ -100,7 +127,10 @@ int hooks_new(struct hooks **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&h->probe_lock, NULL);
 	libbpf_set_print(print_libbpf);
-	r = load(h);
+	h->settings = settings;
+	r = pins_open(h);
+	if (r == 0)
+		r = load(h, p);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(h);
@@ -112,6 +142,7 @@ void hooks_free(struct hooks *h)
 	if (!h)
 		return;
 	ring_buffer__free(h->ring);
+	pins_close(h);
 	if (h->skel)
 		programs_detach_except(h, 0);
 	imad_bpf__destroy(h->skel);
@@ -269,11 +300,15 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	struct imad_control *c = &h->skel->bss->control;
 	uint32_t half = !(c->rules >> 16);
 	struct policy_summary sum;
-	int r = fill_half(h, p, half);
+	int r = pins_stamp(h, p);
 
+	if (r == 0)
+		r = fill_half(h, p, half);
 	summarize(c, p, &sum);
 	if (r == 0)
 		r = programs_attach(h, programs_needed(h, &sum, p));
+	if (r == 0)
+		r = pins_follow(h);
 	if (r < 0)
 		return r;
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
@@ -296,6 +331,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	set_skips(c, p);
 	set_strict(c, p);
 	programs_detach_except(h, programs_needed(h, &sum, p));
+	(void)pins_follow(h); /* only unpins */
 	return 0;
 }
 
