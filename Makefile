@@ -86,9 +86,11 @@ $O/%.a:
 $O/%.o: src/%.c
 	$(call say,CC)$(into) $(CC) $(own_cppflags) $(room_cppflags) $(CPPFLAGS) $(CFLAGS) $(own_cflags) -MMD -MP -c -o $@ $<
 
-# Only the hooks room sees the skeleton.
-$O/imad/hooks.o $O/imad/hooks_programs.o: room_cppflags := -isystem $G
-$O/imad/hooks.o $O/imad/hooks_programs.o: $G/imad.skel.h
+# Only the hooks room and the guard see a skeleton.
+skeleton_users := $O/imad/hooks.o $O/imad/hooks_programs.o $O/imad/hooks_beat.o
+$(skeleton_users) $O/imad/guard.o: room_cppflags := -isystem $G
+$(skeleton_users): $G/imad.skel.h
+$O/imad/guard.o: $G/guard.skel.h
 
 # --- BPF: object -> skeleton. No BTF of the build host: bpf/kernel.h declares what is read.
 bpf_arch := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/ppc64le/powerpc/' -e 's/riscv64/riscv/' -e 's/s390x/s390/')

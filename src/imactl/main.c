@@ -46,6 +46,12 @@ static const struct {
 	{ "keys", cmd_keys,
 	  "[--json] [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] | reload\n"
 	  "      the keys that are trusted, from where the settings say; or have the daemon read them again" },
+	{ "unlock", cmd_unlock,
+	  "--for SECONDS [--key FILE | --ask] | --signature FILE\n"
+	  "      let imad be switched off and its files be changed for some time" },
+	{ "lock", cmd_lock,
+	  "\n"
+	  "      ... and no longer" },
 	{ "policy", cmd_policy,
 	  "SUBCOMMAND ...\n"
 	  "      check policies and ask them; imactl policy lists the subcommands" },

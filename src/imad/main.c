@@ -317,6 +317,7 @@ static int switch_on(struct daemon *d)
 /* Nobody is kept waiting: the gate goes first, then what is under way is finished, then the list closes. */
 static void stop(struct daemon *d)
 {
+	daemon_stop_guard(d);
 	if (d->gate)
 		gate_stop(d->gate);
 	daemon_stop_late(d);
@@ -358,6 +359,9 @@ static const struct server_handler handlers[] = {
 	{ CTL_POLICY_CONFIRM, daemon_policy_confirm },
 	{ CTL_POLICY_LOCK, daemon_policy_lock },
 	{ CTL_KEYS_RELOAD, daemon_keys_reload },
+	{ CTL_UNLOCK_ASK, daemon_unlock_ask },
+	{ CTL_UNLOCK, daemon_unlock },
+	{ CTL_LOCK, daemon_lock },
 };
 
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -423,6 +427,8 @@ static int run(struct daemon *d)
 		r = audit_start();
 	if (r == 0)
 		r = switch_on(d);
+	if (r == 0)
+		r = daemon_start_guard(d);
 	if (r == 0) {
 		log_msg(LOG_NOTICE, "measuring into PCR %u: policy \"%s\", %u rules, template %s, hash %s, holding at %s",
 			d->conf.pcr, d->rules->source, d->rules->policy.n_rules, d->template->name, d->hash->name,

@@ -195,6 +195,8 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 		add_gap(gaps, "%llu held uses were answered by the deadline", (unsigned long long)g.timeouts);
 	if (c->lost)
 		add_gap(gaps, "%llu events found no room in the ring buffer", (unsigned long long)c->lost);
+	if (daemon_guard_gap(d))
+		add_gap(gaps, "%s", daemon_guard_gap(d));
 	if (!s.tpm)
 		add_gap(gaps, "no TPM: nothing anchors the list");
 	if (!s.in_step)
@@ -216,6 +218,7 @@ int daemon_status(struct daemon *d, struct buf *json)
 	add_str(root, "hash", d->hash->name);
 	add_str(root, "template", d->template->name);
 	add_appraise(d, root, &c);
+	json_object_object_add(root, "protection", daemon_guard_status(d));
 	add_list_and_tpm(d, root);
 	add_gate(d, root);
 	mounts_each(d->mounts, add_filesystem, add_array(root, "filesystems"));
