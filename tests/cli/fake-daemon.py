@@ -34,9 +34,14 @@ s.listen(8)
 while True:
     c, _ = s.accept()
     p = c.recv(4096)
-    magic, version, kind, status, length = struct.unpack("<4sHHiI", p)
-    assert (magic, version, status, length) == (b"IMAD", 1, 0, 0), p
+    magic, version, kind, status, length = struct.unpack("<4sHHiI", p[:16])
+    assert (magic, version, status, length) == (b"IMAD", 1, 0, len(p) - 16), p
     reply = answer(kind + 1, 0, json.dumps(STATUS).encode() if kind == 2 else b"{}")
+    if kind == 40:
+        reply = answer(41, 0, b"{}" if mode == "console" else b'{"challenge":"imad unlock 5 seconds\\n"}')
+    elif kind == 42:
+        with open(list_path, "wb") as f:
+            f.write(p[16:])
     if mode == "refuse":
         reply = answer(1, -1, b"Operation not permitted")
     elif mode == "cut":
