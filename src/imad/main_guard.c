@@ -27,6 +27,7 @@
 #define TOLD_A_SECOND 20
 #define PATHS_MAX 48
 #define UNLOCK_MAX_S 3600
+#define DELETED " (deleted)"
 #define ALL (IMAD_GUARD_TREE | IMAD_GUARD_COVER)
 #define ABOVE (IMAD_GUARD_NAME | IMAD_GUARD_COVER)
 
@@ -63,6 +64,8 @@ static void add_programs(struct paths *p)
 	if (n <= 0)
 		return;
 	exe[n] = '\0';
+	if (n > (ssize_t)strlen(DELETED) && !strcmp(exe + n - strlen(DELETED), DELETED)) /* replaced: the new one then */
+		exe[n - (ssize_t)strlen(DELETED)] = '\0';
 	parent_of(exe, dir, sizeof(dir));
 	(void)snprintf(ctl, sizeof(ctl), "%s/imactl", dir);
 	add(p, exe, IMAD_GUARD_INODE | IMAD_GUARD_COVER);
@@ -81,6 +84,7 @@ static void list_paths(const struct daemon *d, struct paths *p)
 	add(p, "/etc/systemd/system/imad.service.d", IMAD_GUARD_TREE);
 	add(p, "/etc/systemd/system/sysinit.target.wants/imad.service", IMAD_GUARD_INODE);
 	add(p, IMAD_SYSCONFDIR, ALL);
+	add(p, IMAD_SYSCONFDIR "/imad.conf", IMAD_GUARD_INODE); /* whatever other names it has */
 	add(p, IMAD_STATEDIR, ALL);
 	add(p, d->conf.keys_dir, ALL);
 	add(p, d->conf.keys_ca, IMAD_GUARD_INODE);
