@@ -40,7 +40,7 @@ race() { # MODE ROUNDS
 	cat /tmp/race
 	return $got
 }
-counts() { sed -n "s/.*\(^\|[ ,:]\)\([0-9]*\) $1.*/\2/p" /tmp/race | head -n 1; }
+counts() { grep '^seed\|^[0-9]' /tmp/race | sed -n "s/.*\(^\|[ ,:]\)\([0-9]*\) $1.*/\2/p" | head -n 1; }
 # At least that many of them: a race that nobody ran is not won.
 many() { [ "$(counts "$1")" -ge "$2" ] || { echo "  $1: $(counts "$1")"; return 1; }; }
 

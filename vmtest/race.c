@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -98,7 +100,7 @@ static int interpret(const char *path)
 /* --- what is seen of a file around a use */
 
 struct view {
-	unsigned long seq, opening, incarnation;
+	unsigned long seq, opening, incarnation, labelling;
 	int state, code, before;
 	bool opens_over;
 };
@@ -106,7 +108,9 @@ struct view {
 static struct view look(struct slot *s)
 {
 	unsigned long opened = s->opened;
-	struct view v = { .seq = s->seq, .opening = s->opening, .incarnation = s->incarnation };
+	struct view v = {
+		.seq = s->seq, .opening = s->opening, .incarnation = s->incarnation, .labelling = s->labelling
+	};
 
 	v.opens_over = opened == v.opening;
 	v.state = s->state;
@@ -281,6 +285,12 @@ static void judge_ran(const struct slot *s, const struct use *u, const struct vi
 		wrong(s, "ran half-written", u, code);
 }
 
+/* Executed under one label and mapped under the next: too late to refuse it otherwise. */
+static bool relabelled(const struct view *a, const struct view *b)
+{
+	return a->labelling != b->labelling || a->labelling % 2;
+}
+
 static void judge(struct slot *s, const struct use *u, const struct view *a, const struct outcome *o, bool same_inode)
 {
 	struct view b = look(s);
@@ -295,7 +305,8 @@ static void judge(struct slot *s, const struct use *u, const struct view *a, con
 		race->refused++;
 	else
 		race->other++;
-	if (o->kind == DIED && u->held && (!race->follow || (quiet && a->state == RIGHT && a->code != NO_CODE)))
+	if (o->kind == DIED && u->held && !relabelled(a, &b) &&
+	    (!race->follow || (quiet && a->state == RIGHT && a->code != NO_CODE)))
 		wrong(s, "died", u, o->value);
 	if (!quiet || u->never || a->state != RIGHT || o->kind != REFUSED)
 		return;
@@ -369,8 +380,11 @@ static void start(uint64_t seed, void (*work)(uint64_t seed))
 
 static void add(struct slot *s, const char *dir, const char *name, bool script, const struct slot *like)
 {
+	struct statfs fs;
+
 	snprintf(s->path, sizeof(s->path), "%s/%s", dir, name);
 	s->script = script;
+	s->over = statfs(dir, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
 	s->good_content = s->good_label = s->known = true;
 	s->code = s->before = GOOD;
 	s->change = "none";

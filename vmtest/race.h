@@ -28,11 +28,13 @@ enum state { RIGHT, WRONG, UNKNOWN, BUSY };
 /* One file. Who changes it has a turn, alone or together with others; who executes it has none. */
 struct slot {
 	char path[128];
-	bool script, followed;
+	bool script;
+	bool over; /* of an overlay: no label follows a store into a mapping whose descriptor is closed */
 	atomic_int turn;	     /* -1: somebody alone; else how many together */
 	atomic_ulong seq;	     /* moves at both ends of a turn */
 	atomic_ulong opening, opened; /* opens for write that have begun, that have ended */
 	atomic_ulong incarnation;    /* of the name: another inode each */
+	atomic_ulong labelling;	     /* moves at both ends of a change of the label: odd in between */
 	atomic_int state, code, before; /* after the last turn; what it answers, and did before that turn */
 	bool good_content, good_label, known; /* for who has its turn */
 	const char *_Atomic change;  /* the last one */

@@ -183,7 +183,7 @@ static bool set_label(const struct slot *s, const char *path)
 	return setxattr(path, LABEL, s->label, (size_t)s->label_len, 0) == 0;
 }
 
-static void change_label(struct slot *s)
+static void set_another_label(struct slot *s)
 {
 	unsigned char wrong[34] = { 4, 4 };
 	int code;
@@ -201,6 +201,13 @@ static void change_label(struct slot *s)
 		removexattr(s->path, LABEL);
 	else
 		setxattr(s->path, LABEL, wrong, sizeof(wrong), 0);
+}
+
+static void change_label(struct slot *s)
+{
+	s->labelling++;
+	set_another_label(s);
+	s->labelling++;
 }
 
 /* --- names */
@@ -281,6 +288,8 @@ static void change_content(struct slot *s, bool alone)
 		s->known &= r == 0;
 	} else if (alone && !strcmp(ways[way].name, "truncate")) {
 		s->good_label = false, s->label_len = 0; /* by its path: no label follows */
+	} else if (s->over && !strcmp(ways[way].name, "mmap-closed")) {
+		s->known = false;
 	}
 }
 
@@ -327,7 +336,7 @@ static void change_alone(struct slot *s)
 		break;
 	case 5:
 		s->change = "mapped-and-back";
-		s->known &= unspoilt(there_and_back(s, true));
+		s->known &= unspoilt(there_and_back(s, true)) && !(race->follow && s->over);
 		break;
 	case 6:
 		s->change = "label";
@@ -339,9 +348,9 @@ static void change_alone(struct slot *s)
 	}
 	if (race->follow) {
 		r = read_code(s, &code);
-		if (r < 0 && s->good_label)
+		if (r < 0 && s->good_label && s->known)
 			failure(s, "denied, and nobody touched it", "read", -r);
-		else if (r == 0 && !s->good_label)
+		else if (r == 0 && !s->good_label && s->known)
 			failure(s, "a failed file was read", "read", 0);
 	}
 	end_turn(s, true, code);
