@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The policy of a running imad: shown, replaced, added to, rolled back, locked; bad ones refused whole; and
 # replaced under load without a use that falls between the old rules and the new ones.
-# kernels: 6.1 7.2
+# kernels: 6.1
 # time: 480
 . /vm/lib.sh
 

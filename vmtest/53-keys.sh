@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Keys and deny list change while imad runs: what is denied is denied from then on, and a list that cannot be
 # used changes nothing.
-# kernels: 6.1 7.2
+# kernels: 6.12
 # time: 120
 . /vm/lib.sh
 
