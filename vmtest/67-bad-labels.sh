@@ -97,23 +97,27 @@ labels() {
 	END
 }
 if [ "$BOOT" = A ]; then
-	for k in good other; do new_key $k -newkey rsa:2048 -days 30; done
-	new_key small -newkey rsa:1024 -days 30
+	new_key good -newkey rsa:2048 -days 30
+	for k in other small; do new_key $k -newkey rsa:1024 -days 30; done
 	new_key ec -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 30
 	date=$(date +%s)
-	date -s @$((date - 86400 * 400)) >/dev/null && new_key expired -newkey rsa:2048 -days 30
-	date -s @$((date + 86400 * 400)) >/dev/null && new_key early -newkey rsa:2048 -days 30
+	date -s @$((date - 86400 * 400)) >/dev/null && new_key expired -newkey rsa:1024 -days 30
+	date -s @$((date + 86400 * 400)) >/dev/null && new_key early -newkey rsa:1024 -days 30
 	date -s @"$date" >/dev/null
 	mkfs.ext4 -q -O ea_inode "$(disk labels)"
 	mount "$(disk labels)" $W
 	labels >"$RESULTS/labels"
-	while read -r name value; do
-		for u in 1 2; do
-			cp /bin/true $W/$name.$u
-			[ -z "$value" ] || setfattr -n security.ima -v "0x$value" $W/$name.$u || echo "  $name: not set"
-			chown 1000$u $W/$name.$u
-		done
-	done <"$RESULTS/labels"
+	python3 - "$RESULTS/labels" <<-'END'
+		import os, shutil, sys
+		for line in open(sys.argv[1]):
+		    name, *value = line.split()
+		    for user in 1, 2:
+		        path = f"/test/{name}.{user}"
+		        shutil.copy("/bin/true", path)
+		        if value:
+		            os.setxattr(path, "security.ima", bytes.fromhex(value[0]))
+		        os.chown(path, 10000 + user, 0)
+	END
 	# What no system call sets: written to the disk itself.
 	for f in zero-length type-7 type-255; do cp /bin/true $W/$f.1; done
 	for f in huge-right huge-wrong huge-signature; do cp /bin/true $W/$f.1; done
@@ -157,14 +161,14 @@ END
 modprobe -a vfat nls_ascii nls_cp437 2>/dev/null || :
 mount -t vfat -o uid=10001 "$(disk fat)" /fat
 mount -t ramfs ramfs /ram
-cp /bin/true /ram/prog && chown 10001 /ram/prog
+cp /bin/true /ram/ram-prog && chown 10001 /ram/ram-prog
 mkfs.ext4 -F -q -I 128 -b 1024 "$(disk full)" 2>/dev/null
 mount "$(disk full)" /full
 mkdir -m 777 /full/d
 cp /bin/true /full/old
 chown 10003 /full/old
 dd if=/dev/zero of=/full/fill bs=1k 2>/dev/null || :
-cp /bin/true /fat/prog
+cp /bin/true /fat/vfat-prog
 
 # --- keys: good ones, and what is none
 
@@ -207,31 +211,67 @@ verdicts() {
 	for f in $(cd $W && ls | grep '\.[12]$'); do echo "$f $(try $W/$f)"; done
 	n=0
 	for f in "$W"/[!.]*; do case $f in *.[12] | */immutable | */lost+found) ;; *) n=$((n + 1)) && echo "name-$n $(try "$f")" ;; esac; done
-	echo "vfat $(try /fat/prog)"
-	echo "ramfs $(try /ram/prog)"
+	echo "vfat $(try /fat/vfat-prog)"
+	echo "ramfs $(try /ram/ram-prog)"
 	user sh -c ": >/full/d/new"
-	echo "new on a full filesystem $(try cat /full/d/new)"
+	echo "new-on-a-full-filesystem $(try cat /full/d/new)"
 	echo "again $(try cat /full/d/new)"
-	echo "old on a full filesystem $(try cat /full/old)"
+	echo "old-on-a-full-filesystem $(try cat /full/old)"
 	exec 5>>$W/immutable
 	echo x >&5
 	chattr +i $W/immutable 2>/dev/null || echo "cannot be made immutable"
 	exec 5>&-
-	echo "made immutable under a writer $(try cat $W/immutable)"
+	echo "made-immutable-under-a-writer $(try cat $W/immutable)"
 }
-# NAME CAUSE, as the audit system has it.
-causes_in() { sed -n 's/.*op=appraise_data cause=\([^ ]*\) comm=.* name=\("[^"]*"\|[0-9A-F]*\).*/\2 \1/p' | sed 's|^"/test/||; s/" / /' | sort -u; }
+# NAME CAUSE, as the audit system has it, without the folder: before Linux 6.9 imad may know a reader's file by no more.
+causes_in() {
+	sed -n 's/.*op=appraise_data cause=\([^ ]*\) comm=.* name=\("[^"]*"\|[0-9A-F]*\).*/\2 \1/p' |
+		sed 's|^"/[^"]*/||; s/^"//; s/" / /; s/^2F746573742F//' | sort -u
+}
 verdicts >"$RESULTS/$BOOT"
-[ "$BOOT" = A ] || imactl sync
-if [ "$BOOT" = A ]; then dmesg; else cat /vm/imad.log; fi | causes_in >"$RESULTS/$BOOT.causes"
 if [ "$BOOT" = A ]; then
-	check "no verdict is missing" test "$(wc -l <"$RESULTS/A")" -ge 100
+	dmesg | causes_in >"$RESULTS/A.causes"
+	check "no verdict is missing" test "$(wc -l <"$RESULTS/A")" -ge 110
+	check "nor a cause" test "$(wc -l <"$RESULTS/A.causes")" -ge 90
 	exit 0
 fi
+imactl sync
+causes_in </vm/imad.log >"$RESULTS/B.causes"
 
-paste -d' ' "$RESULTS/A" "$RESULTS/B" | awk '$2 != $NF' | sed 's/^/differs: /'
-diff "$RESULTS/A.causes" "$RESULTS/B.causes" || :
+# In what imad differs, on purpose: NAME KERNEL IMAD, of the verdict or of the cause. Sorted.
+deviations() {
+	# For an algorithm that it does not know, or a digest of type 1 that is no SHA-1, the kernel takes its default one.
+	for f in hash-first-unknown-algo.1 hash-unknown-algo.1 old-sha256.1; do
+		echo "$f 0 126"
+		echo "$f - invalid-hash"
+	done
+	# The kernel says nothing where there can be no labels at all.
+	for f in vfat-prog ram-prog; do echo "$f - missing-hash"; done
+	# A signature of version 0 is a wrong one.
+	for u in 1 2; do echo "sig-v0.$u unknown invalid-signature"; done
+	case $(uname -r) in
+	6.1.*)	# It can check neither EC signatures nor version 3 for files, which imad can: this one is a wrong one.
+		for u in 1 2; do
+			echo "sig-ec.$u 126 0"
+			echo "sig-ec.$u invalid-signature -"
+			echo "sig-v3.$u invalid-signature-version invalid-signature"
+		done ;;
+	esac
+}
+differ() { join -a 1 -a 2 -e - -o 0,1.2,2.2 "$1" "$2" | awk '$2 != $3'; }
+deviations | sort >/tmp/wanted
+{
+	for f in A B; do sort "$RESULTS/$f" >/tmp/$f; done
+	differ /tmp/A /tmp/B
+	differ "$RESULTS/A.causes" "$RESULTS/B.causes"
+} | sort >/tmp/differ
+check "verdicts and causes are the kernel's, but for what is known" same /tmp/wanted /tmp/differ
 cat "$RESULTS/B" "$RESULTS/B.causes"
+# Each of them was counted once for each time that it was denied: one that can be seen here, or more (a shell tries again).
+denied=$(grep -c " 1" "$RESULTS/B")
+counted=$(imactl status --json | sed -n 's/.*"denials": *\([0-9]*\).*/\1/p')
+told=$(grep -c 'op=appraise_data cause=.*res=0' /vm/imad.log)
+check "$denied were denied, $counted denials counted, $told told" test "$denied" -le "$counted" -a "$counted" = "$told"
 logged() { check "$1: $2" grep -qF "$1'$3: $2" /vm/imad.log; }
 logged "cannot keep the label of '/full/d/new" "No space left on device" ", which has changed"
 logged "cannot keep the label of '$W/immutable" "Operation not permitted" ", which has changed"
@@ -259,7 +299,7 @@ printf 'appraise func=FILE_CHECK fowner=1000%s\n' 1 2 3 >/tmp/policy
 chattr +i $W/hash-wrong.1
 check "fix mode" start_imad --appraise fix --policy /tmp/policy
 fixes() { check "fix: $3" sh -c "cat '$2' >/dev/null"; imactl sync; logged "cannot fix the label of '$2" "$3" " ($1)"; }
-fixes missing-hash /fat/prog "Operation not supported"
+fixes missing-hash /fat/vfat-prog "Operation not supported"
 fixes missing-hash /full/old "No space left on device"
 fixes invalid-hash $W/hash-wrong.1 "Operation not permitted"
 cat "$W/new
@@ -271,7 +311,7 @@ mount -o remount,ro $W
 fixes missing-hash $W/none.1 "Read-only file system"
 check "a signature stays" sh -c "cat $W/sig-cut.1 >/dev/null"
 check "none is denied" sh -c "imactl status --json | grep -qE '\"failures\": ?[1-9][0-9]*, ?\"denials\": ?0'"
-check "nor labelled" sh -c "! getfattr --absolute-names -n security.ima $W/none.1 /full/old /fat/prog 2>/dev/null | grep security.ima"
+check "nor labelled" sh -c "! getfattr --absolute-names -n security.ima $W/none.1 /full/old /fat/vfat-prog 2>/dev/null | grep security.ima"
 check "stop" stop_imad
 
 # --- imactl label, where it cannot
@@ -281,8 +321,8 @@ label_fails() { # PATH WHY
 	check "imactl label: $2" test "$got" = 1
 	check "of $1" grep -qx "imactl: cannot label '$1': $2" /tmp/said
 }
-label_fails /fat/prog "its filesystem has no extended attributes"
-label_fails /ram/prog "its filesystem has no extended attributes"
+label_fails /fat/vfat-prog "its filesystem has no extended attributes"
+label_fails /ram/ram-prog "its filesystem has no extended attributes"
 label_fails /full/old "No space left on device"
 label_fails $W/none.1 "Read-only file system"
 
@@ -295,3 +335,13 @@ for f in empty folder fifo none key.pem large; do
 	check "which is told" grep -q "$K/$f.*: ." /tmp/said
 	sed 's/^/  /' /tmp/said
 done
+
+# --- what cannot be opened for reading, as the gate opens what it holds: not imad's to refuse
+
+printf '[gate]\nhold = open\n' >/tmp/conf
+echo "measure func=FILE_CHECK uid=10009" >/tmp/policy
+check "a rule for all filesystems" start_imad --config /tmp/conf --policy /tmp/policy
+check "the kernel's IMA policy can be written" \
+	sh -c "echo 'dont_measure fsmagic=0x73636673' >/sys/kernel/security/ima/policy"
+check "/sys is not among what is held" sh -c "! imactl status | grep -A1 '/sys/kernel/security'"
+check "stop" stop_imad
