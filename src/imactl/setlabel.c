@@ -63,16 +63,15 @@ static bool asks_first(void)
 
 int set_label(const struct imactl *ctl, int fd, const void *label, size_t n)
 {
-	bool root = geteuid() == 0;
 	int r;
 
 	/* The daemon first: it tells at once, where trying would be refused and told of. */
-	if (root && asks_first() && ask_to_set(ctl, fd, label, n) == 0)
+	if (asks_first() && geteuid() == 0 && ask_to_set(ctl, fd, label, n) == 0)
 		return 0;
 	if (fsetxattr(fd, "security.ima", label, n, 0) == 0)
 		return 0;
 	r = -errno;
-	if (r == -EPERM && root && ask_to_set(ctl, fd, label, n) == 0) /* it has begun to enforce */
+	if (r == -EPERM && geteuid() == 0 && ask_to_set(ctl, fd, label, n) == 0) /* it has begun to enforce */
 		return 0;
 	return r;
 }

@@ -9,7 +9,7 @@
 
 int complain(int code, const char *fmt, ...)
 {
-	char text[1024];
+	char text[8192]; /* a path, and the reason behind it */
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -24,7 +24,7 @@ struct tree_ops {
 
 /*
  * Every regular file of @paths and below, on the filesystem of each path. No symbolic
- * link is followed but those in @paths. At most a few hundred names wait in memory.
+ * link is followed but those in @paths. In memory wait the folders beside those on the way, and a few hundred names.
  * Ends early when *@stop is set. 0, or -ENOMEM or -errno of pthread_create: not all was done.
  */
 int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops, const atomic_bool *stop);

@@ -133,6 +133,15 @@ int daemon_on_hup(struct sd_event_source *source, const struct signalfd_siginfo 
  */
 const char *daemon_cause_text(unsigned int cause);
 void daemon_tell_failure(struct daemon *d, struct failure *f);
+
+/* main_limit.c: false: @most lines of that kind are told in this second. How many more @what there were is said with the next. */
+struct limit {
+	pthread_mutex_t lock;
+	unsigned int most, told;
+	time_t second;
+};
+#define LIMIT(most_a_second) { .lock = PTHREAD_MUTEX_INITIALIZER, .most = (most_a_second) }
+bool daemon_may_tell(struct limit *l, const char *what);
 /* For whoever asks why: what was @found of the file behind @fd, whose content has these digests. */
 void daemon_describe(const struct trust *trust, int fd, const char *name, const struct finder *label, uint32_t found,
 		     const struct digest *digests, unsigned int n, struct finding *ret);

@@ -121,6 +121,7 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 {
 	unsigned int cause = imad_judge(0, 0, content->found);
 	const struct algo *algo = algo_by_id((int)IMAD_FOUND_ALGO(content->found));
+	static struct limit limit = LIMIT(20);
 	struct digest digest;
 	int r;
 
@@ -134,7 +135,8 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 	if (r == 0)
 		r = daemon_set_label(fd, &digest, true);
 	if (r < 0) {
-		log_errno(LOG_WARNING, r, "cannot fix the label of '%s' (%s)", content->name, daemon_cause_text(cause));
+		if (daemon_may_tell(&limit, "labels that cannot be fixed"))
+			log_errno(LOG_WARNING, r, "cannot fix the label of '%s' (%s)", content->name, daemon_cause_text(cause));
 		return;
 	}
 	d->labels_fixed++;

@@ -126,37 +126,19 @@ int daemon_collect_beside(struct daemon *d, void *scratch, int fd, unsigned int 
 	return find_modsig(d, trust, fd, r > 0, content);
 }
 
-/* A few a second: what is not measured is looked at again at each use. */
-static bool may_tell(void)
-{
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static time_t second;
-	static unsigned int told;
-	struct timespec now;
-	bool may;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	pthread_mutex_lock(&lock);
-	if (now.tv_sec != second)
-		told = 0;
-	second = now.tv_sec;
-	may = told++ < TOLD_A_SECOND;
-	pthread_mutex_unlock(&lock);
-	return may;
-}
-
 void daemon_tell_no_verity(void *arg, const char *name, uint64_t dev, uint64_t ino, uint32_t pid, uint32_t uid)
 {
 	cleanup(buf_done) struct buf body = { 0 };
 	struct audit_subject who;
 	char device[32];
+	static struct limit limit = LIMIT(TOLD_A_SECOND); /* what is not measured is looked at again at each use */
 	struct audit_failure f = {
 		.op = "collect_data", .cause = daemon_cause_text(IMAD_CAUSE_NO_VERITY), .name = name, .dev = device,
 		.ino = ino, .pid = pid, .uid = uid,
 	};
 
 	(void)arg;
-	if (!may_tell())
+	if (!daemon_may_tell(&limit, "files without fs-verity"))
 		return;
 	snprintf(device, sizeof(device), "%u:%u", major(dev), minor(dev));
 	audit_subject(pid, uid, &who);

@@ -319,8 +319,11 @@ static int hash_for_label(struct daemon *d, void *scratch, int fd, struct digest
 /* The name is found out only now: no relabelling that works need wait for it. */
 static void tell_unlabelled(struct daemon *d, int fd, int r)
 {
+	static struct limit limit = LIMIT(20);
 	char name[FILE_NAME_MAX];
 
+	if (!daemon_may_tell(&limit, "labels that cannot be kept"))
+		return;
 	if (name_of(d, fd, name) < 0)
 		strcpy(name, "?");
 	log_errno(LOG_WARNING, r, "cannot keep the label of '%s', which has changed", name);

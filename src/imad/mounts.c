@@ -33,13 +33,37 @@ struct mounts {
 
 /*
  * Filesystems that are never gated: a permission event there can wait for a server
- * that itself waits for the gate, or is refused by the kernel. Uses on them are
- * measured late, from BPF's events.
+ * that itself waits for the gate, or is refused by the kernel; and where an open is
+ * what a driver makes of it, the event's own (for reading) can fail, as that of the kernel's
+ * IMA policy does, and then the kernel denies the user's. Uses on them are measured late,
+ * from BPF's events.
  */
+static const char no_content[] = "no content of its own: what an open does there is the driver's";
+
 static const struct {
 	const char *type, *reason;
 } never_gated[] = {
-	{ "proc", "no content of its own; the kernel refuses marks" },
+	{ "proc", no_content },
+	{ "sysfs", no_content },
+	{ "securityfs", no_content },
+	{ "debugfs", no_content },
+	{ "tracefs", no_content },
+	{ "configfs", no_content },
+	{ "cgroup", no_content },
+	{ "cgroup2", no_content },
+	{ "bpf", no_content },
+	{ "efivarfs", no_content },
+	{ "pstore", no_content },
+	{ "selinuxfs", no_content },
+	{ "smackfs", no_content },
+	{ "binfmt_misc", no_content },
+	{ "fusectl", no_content },
+	{ "devpts", no_content },
+	{ "mqueue", no_content },
+	{ "rpc_pipefs", no_content },
+	{ "nfsd", no_content },
+	{ "resctrl", no_content },
+	{ "xenfs", no_content },
 	{ "fuse", "served by a process that the gate could hold" },
 	{ "fuseblk", "served by a process that the gate could hold" },
 	{ "nfs", "network filesystem: opens hold locks that its server may need" },
@@ -322,7 +346,7 @@ void mounts_each(const struct mounts *m, void (*fn)(void *arg, const struct moun
 			.type = sb->type,
 			.path = sb->path,
 			.reason = sb->reason,
-			.matters = sb->reason != no_rule_matches && strcmp(sb->type, "proc") != 0,
+			.matters = sb->reason != no_rule_matches && sb->reason != no_content,
 		};
 
 		fn(arg, &e);

@@ -281,7 +281,7 @@ static void proc_is_never_gated(void **state)
 	scan();
 	assert_int_equal(marks_of(s_dev_of(path)), 0);
 	e = entry_of(s_dev_of(path));
-	assert_non_null(strstr(e.reason, "refuses marks"));
+	assert_non_null(strstr(e.reason, "no content of its own"));
 	assert_false(e.matters);
 }
 
