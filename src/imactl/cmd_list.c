@@ -49,34 +49,6 @@ static bool matches_name(const struct template_fields *f, const char *glob)
 	return !glob || (name && fnmatch(glob, name, 0) == 0);
 }
 
-static struct json_object *to_json(const struct list_record *r, const struct template_fields *f,
-				   uint64_t index, struct json_object *info)
-{
-	const struct algo *algo = f->digest.size > 0 ? algo_by_id(f->digest.algo) : NULL;
-	struct json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "record", json_object_new_uint64(index));
-	json_object_object_add(o, "pcr", json_object_new_int64(r->pcr));
-	json_object_object_add(o, "template", json_object_new_string(r->template->name));
-	json_add_hex(o, "template_digest", r->header_digest, sizeof(r->header_digest));
-	if (algo) {
-		json_object_object_add(o, "algo", json_object_new_string(algo->name));
-		json_add_hex(o, "digest", f->digest.bytes, f->digest.size);
-	}
-	json_add_text(o, "name", f->name ? f->name : "", f->name_len);
-	if (f->sig_len > 0)
-		json_add_hex(o, "sig", f->sig, f->sig_len);
-	json_object_object_add(o, "violation", json_object_new_boolean(r->violation));
-	if (!info)
-		return o;
-	json_object_object_foreach(info, key, value)
-	{
-		if (!json_object_object_get_ex(o, key, NULL)) /* the record's own word counts */
-			json_object_object_add(o, key, json_object_get(value));
-	}
-	return o;
-}
-
 static int put_ascii(const struct list_record *r)
 {
 	cleanup(buf_done) struct buf line = { 0 };
@@ -104,7 +76,7 @@ static int show(struct lister *l, const struct list_record *r, struct json_objec
 	if (l->o.count)
 		return 0;
 	if (l->o.json) {
-		cleanup_json struct json_object *o = to_json(r, &f, l->records.n - 1, info);
+		cleanup_json struct json_object *o = record_json(r, &f, l->records.n - 1, info);
 
 		put_json(o);
 		return 0;

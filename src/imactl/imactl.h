@@ -38,6 +38,7 @@ int cmd_policy(const struct imactl *ctl, int argc, char **argv);
 int cmd_sign(const struct imactl *ctl, int argc, char **argv);
 int cmd_check(const struct imactl *ctl, int argc, char **argv);
 int cmd_keys(const struct imactl *ctl, int argc, char **argv);
+int cmd_export(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
 int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
@@ -109,6 +110,10 @@ int info_next(FILE *f, uint64_t n, struct json_object **ret);
 
 /* Member @key as text, NULL without it. */
 const char *info_text(struct json_object *info, const char *key);
+
+/* A record as an object; @info: what record_info says of it, NULL: nothing. */
+struct json_object *record_json(const struct list_record *r, const struct template_fields *f, uint64_t index,
+				struct json_object *info);
 
 void json_putp(struct json_object **o);
 void file_closep(FILE **f);

@@ -25,6 +25,9 @@ static const struct {
 	{ "verify", cmd_verify,
 	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
 	  "      check the list and compare it with the TPM" },
+	{ "export", cmd_export,
+	  "--format sha256sum|keylime-policy|cel-json|json [--bank ALGO]... [FILE]\n"
+	  "      the list in forms that other programs read" },
 	{ "sync", cmd_sync,
 	  "\n"
 	  "      return when all earlier uses are in the list" },
