@@ -39,6 +39,7 @@ static __always_inline void emit_caused(__u32 func, __u32 slots, const char *nam
 	e->denied = cause != IMAD_CAUSE_PASS && control.appraise == IMAD_APPRAISE_ENFORCE;
 	e->tgid = bpf_get_current_pid_tgid() >> 32;
 	e->uid = (__u32)bpf_get_current_uid_gid();
+	note_place(&e->place);
 	e->len = len;
 	bpf_probe_read_kernel_str(e->name, sizeof(e->name), name);
 	if (len > IMAD_DATA_MAX || (len && bpf_probe_read_kernel(e->bytes, len, data) < 0))

@@ -25,6 +25,12 @@ static __always_inline struct mnt_namespace *namespace_of(struct file *file)
 	return ns;
 }
 
+static __noinline void note_place(struct imad_place *p)
+{
+	p->cgroup = bpf_get_current_cgroup_id();
+	p->mnt_ns = BPF_CORE_READ(bpf_get_current_task_btf(), nsproxy, mnt_ns, ns.inum);
+}
+
 /* On a detached mount (NULL) or one of the kernel's own (an error pointer) nothing has a path. */
 static __always_inline __u32 name_flags(struct file *file)
 {
@@ -64,6 +70,7 @@ static __always_inline struct imad_event *begin_event(__u32 type, __u32 func, st
 	e->tid = (__u32)id;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	e->digest_algo = -1;
+	note_place(&e->place);
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	return e;
 }

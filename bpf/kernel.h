@@ -108,9 +108,22 @@ struct cred {
 	void *security;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
 struct task_struct {
 	int pid, tgid;
 	const struct cred *cred;
+	struct nsproxy *nsproxy; /* NULL: it is ending */
 };
 
 struct file_system_type {

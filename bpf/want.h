@@ -82,6 +82,7 @@ static __noinline void note_user(struct imad_gen *g, struct file *file, struct i
 	g->func = func;
 	g->tgid = bpf_get_current_pid_tgid() >> 32;
 	g->uid = (__u32)bpf_get_current_uid_gid();
+	note_place(&g->place);
 	__sync_fetch_and_and(&g->flags, ~(clear & ~set));
 	__sync_fetch_and_or(&g->flags, set);
 }

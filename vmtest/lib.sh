@@ -93,7 +93,7 @@ start_imad() {
 	mounts
 	imad "$@" >/vm/imad.log 2>&1 &
 	imad_pid=$!
-	if ! wait_for 30 imad_settled || ! imactl sync; then
+	if ! wait_for 60 imad_settled || ! imactl sync; then
 		echo "imad does not answer:"
 		cat /vm/imad.log
 		return 1

@@ -146,6 +146,13 @@ struct imad_rule {
 	char fs_subtype[IMAD_FSNAME_MAX];
 };
 
+/* Where a use came from. Of no interest to the rules: for people. */
+struct imad_place {
+	__u64 cgroup; /* number of the control group (version 2) of who used it; 0: not known */
+	__u32 mnt_ns; /* number of its mount namespace; 0: not known */
+	__u32 pad;
+};
+
 /* What changed an inode last, as far as imad knew it then: for people, nothing is decided by it. */
 #define IMAD_CHANGES(X)                                        \
 	X(NONE, "not changed")                                 \
@@ -196,6 +203,7 @@ struct imad_gen {
 	__u32 kept;    /* what was found before somebody could write: counts for opens until nobody can. IMAD_FOUND_KNOWN */
 	__u32 kept_epoch; /* ... as imad_verdict.found_epoch */
 	struct imad_change changed; /* the newest; of two at once it may be of both */
+	struct imad_place place; /* of the newest want */
 };
 #define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
 #define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
@@ -355,6 +363,7 @@ struct imad_event {
 	__u32 rule;	    /* 1 + index in the map "rules" of the appraise rule that matched; 0: none is known */
 	__u32 found;	    /* what was known of the label: IMAD_FOUND() with IMAD_FOUND_KNOWN, or 0 */
 	struct imad_change changed;
+	struct imad_place place;
 	char fs_id[IMAD_FS_ID_MAX]; /* the kernel's name of the filesystem: "vda1" */
 	char comm[16];
 	__u8 digest[IMAD_EVENT_DIGEST_MAX];
@@ -373,6 +382,8 @@ struct imad_data_event {
 	__u32 tgid, uid;
 	__u32 cause; /* enum imad_cause: it was refused */
 	__u32 denied; /* 1: by the mode of that moment */
+	struct imad_place place;
+	__u32 pad;
 	__u32 len; /* of the data; above IMAD_DATA_MAX: it is not here. 0: nobody gave it to us */
 	char name[IMAD_DATA_NAME_MAX];
 	__u8 bytes[IMAD_DATA_MAX];

@@ -26,6 +26,8 @@ void buf_add_le32(struct buf *b, uint32_t v);
 void buf_add_le64(struct buf *b, uint64_t v);
 void buf_add_str(struct buf *b, const char *s); /* without NUL */
 void buf_add_hex(struct buf *b, const void *p, size_t n); /* lower case */
+/* As a JSON text, quoted; a byte that is not ASCII becomes the character of that number (the text may be no UTF-8). */
+void buf_add_json(struct buf *b, const char *s);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* 0, or -ENOMEM if any append failed. */
 int buf_error(const struct buf *b);

@@ -123,6 +123,7 @@ struct engine_use {
 	int fd;		    /* taken over, -1: the file could not be reached any more */
 	enum measure_kind kind; /* MEASURE_LATE or MEASURE_START */
 	uint32_t func, slots, pid, uid;
+	struct imad_place place;
 	uint64_t gen;	    /* generation at the use; MEASURE_LATE only */
 	uint32_t flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION */
 	const struct digest *digest; /* taken by the kernel before the use; NULL: none */
@@ -136,8 +137,8 @@ struct engine_use {
 /* 0, or -ENOMEM (descriptor and data are gone either way). */
 int engine_use(struct engine *e, const struct engine_use *use);
 
-/* A violation without a file: ToMToU. 0 or -ENOMEM. */
-int engine_violation(struct engine *e, const char *name, const char *cause, uint32_t pid, uint32_t uid);
+/* A violation without a file, as @use says but for its kind: ToMToU, by its @name. 0 or -ENOMEM. */
+int engine_violation(struct engine *e, const struct engine_use *use, const char *cause);
 
 /* The last writer of an ignored inode may have gone: gate it again. */
 void engine_writer_closed(struct engine *e, int fd);

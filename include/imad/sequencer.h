@@ -44,6 +44,7 @@ struct measurement {
 	enum imad_func func;
 	const char *cause; /* static text: "ToMToU", "open_writers"; NULL: none */
 	uint32_t pid, uid;
+	struct imad_place place;
 	uint64_t dev, ino; /* as stat(2) has them */
 	/*
 	 * Called once, from the sequencer's thread: 0 recorded and extended (as in the kernel's

@@ -16,7 +16,7 @@
 
 struct list_options {
 	bool json, follow, count;
-	const char *path, *func, *kind; /* NULL: any */
+	const char *path, *func, *kind, *container; /* NULL: any */
 };
 
 struct lister {
@@ -40,6 +40,14 @@ static bool matches_info(struct json_object *info, const char *key, const char *
 	const char *text = wanted && info ? info_text(info, key) : NULL;
 
 	return !wanted || (text && strcmp(text, wanted) == 0);
+}
+
+/* As the engines' own tools: the beginning of an ID is enough. */
+static bool matches_container(struct json_object *info, const char *wanted)
+{
+	const char *text = wanted && info ? info_text(info, "container") : NULL;
+
+	return !wanted || (text && strncmp(text, wanted, strlen(wanted)) == 0);
 }
 
 static bool matches_name(const struct template_fields *f, const char *glob)
@@ -70,7 +78,7 @@ static int show(struct lister *l, const struct list_record *r, struct json_objec
 	if (err < 0)
 		return err;
 	if (!matches_info(info, "func", l->o.func) || !matches_info(info, "kind", l->o.kind) ||
-	    !matches_name(&f, l->o.path))
+	    !matches_container(info, l->o.container) || !matches_name(&f, l->o.path))
 		return 0;
 	l->shown++;
 	if (l->o.count)
@@ -155,14 +163,16 @@ static int walk(struct lister *l, const char **why)
 static int list(struct lister *l)
 {
 	const char *why = NULL;
+	bool by_info;
 	int r;
 
 	r = records_open(l->file, &l->records);
 	if (r < 0)
 		return complain(IMACTL_FAILED, "cannot read the list '%s': %s", l->file, strerror(-r));
-	if (l->o.json || l->o.func || l->o.kind)
+	by_info = l->o.func || l->o.kind || l->o.container;
+	if (l->o.json || by_info)
 		l->info = info_open(l->file);
-	if (!l->info && (l->o.func || l->o.kind))
+	if (!l->info && by_info)
 		return complain(IMACTL_FAILED, "there is no record_info beside the list '%s'", l->file);
 	if (l->o.follow) {
 		r = watch(l);
@@ -190,6 +200,7 @@ static int parse_options(int argc, char **argv, struct list_options *o)
 		{ "path", required_argument, NULL, 'p' },
 		{ "func", required_argument, NULL, 'F' },
 		{ "kind", required_argument, NULL, 'k' },
+		{ "container", required_argument, NULL, 'C' },
 		{ 0 },
 	};
 	int c;
@@ -213,6 +224,9 @@ static int parse_options(int argc, char **argv, struct list_options *o)
 			break;
 		case 'k':
 			o->kind = optarg;
+			break;
+		case 'C':
+			o->container = optarg;
 			break;
 		default:
 			return -EINVAL;

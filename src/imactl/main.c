@@ -14,7 +14,8 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "list", cmd_list,
-	  "[--json] [--count] [--follow] [--path GLOB] [--func FUNC] [--kind KIND] [FILE]\n"
+	  "[--json] [--count] [--follow] [--path GLOB] [--func FUNC] [--kind KIND]\n"
+	  "                 [--container ID] [FILE]\n"
 	  "      print the measurement list" },
 	{ "status", cmd_status,
 	  "[--json]\n"

@@ -265,6 +265,7 @@ static void fill_measurement(struct job *j, struct measurement *m)
 		.func = j->func,
 		.pid = j->is_use ? j->use.pid : j->gen.tgid,
 		.uid = j->is_use ? j->use.uid : j->gen.uid,
+		.place = j->is_use ? j->use.place : j->gen.place,
 		.dev = j->dev,
 		.ino = j->ino,
 		.done = on_record,
@@ -463,11 +464,12 @@ void job_run(struct job *j, void *scratch)
 	submit_records(j, reader_under_writer ? "open_writers" : NULL, true);
 }
 
-int engine_violation(struct engine *e, const char *name, const char *cause, uint32_t pid, uint32_t uid)
+int engine_violation(struct engine *e, const struct engine_use *use, const char *cause)
 {
-	struct engine_use use = {
-		.fd = -1, .kind = MEASURE_VIOLATION, .func = IMAD_FILE_CHECK, .name = name, .cause = cause, .pid = pid, .uid = uid,
+	struct engine_use violation = {
+		.fd = -1, .kind = MEASURE_VIOLATION, .func = IMAD_FILE_CHECK, .name = use->name, .cause = cause,
+		.pid = use->pid, .uid = use->uid, .place = use->place,
 	};
 
-	return engine_use(e, &use);
+	return engine_use(e, &violation);
 }

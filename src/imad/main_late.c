@@ -108,7 +108,7 @@ static void on_event(void *arg, const struct imad_event *e)
 	struct daemon *d = arg;
 	struct engine_use use = {
 		.kind = MEASURE_LATE, .func = e->func, .slots = e->slots, .gen = e->gen, .flags = e->flags,
-		.pid = e->tgid, .uid = e->uid,
+		.pid = e->tgid, .uid = e->uid, .place = e->place,
 	};
 	struct digest digest = { .algo = d->hash->id, .size = d->hash->size };
 	char name[IMAD_EVENT_PATH_MAX];
@@ -122,14 +122,13 @@ static void on_event(void *arg, const struct imad_event *e)
 		on_failure(d, e, name);
 		return;
 	}
+	use.name = name;
 	use.writer = e->type == IMAD_EVENT_WRITER;
 	if (e->type != IMAD_EVENT_LATE && e->type != IMAD_EVENT_ASKED && !use.writer) {
-		(void)engine_violation(d->engine, name, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers",
-				       e->tgid, e->uid);
+		(void)engine_violation(d->engine, &use, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers");
 		return;
 	}
 	use.fd = open_event_file(d, e, name);
-	use.name = name;
 	if (e->digest_algo == d->hash->id) {
 		memcpy(digest.bytes, e->digest, digest.size);
 		use.digest = &digest;
@@ -143,7 +142,7 @@ static void on_data(void *arg, const struct imad_data_event *e)
 	struct daemon *d = arg;
 	struct engine_use use = {
 		.fd = -1, .kind = MEASURE_LATE, .func = e->func, .slots = e->slots, .pid = e->tgid, .uid = e->uid,
-		.name = e->name, .data_len = e->len,
+		.place = e->place, .name = e->name, .data_len = e->len,
 	};
 
 	if (!e->slots) { /* refused, not measured */

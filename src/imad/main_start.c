@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <imad/cgroups.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -24,6 +25,7 @@
 struct scan {
 	struct daemon *d;
 	pid_t pid;
+	struct imad_place place;
 	struct imad_facts ids; /* of the process: only the ids are set */
 	/* Mappings dealt with, as (device, inode) of /proc/PID/maps: libraries are mapped by everybody. */
 	struct {
@@ -41,6 +43,7 @@ static void read_ids(struct scan *s)
 	FILE *file;
 
 	memset(f, 0, sizeof(*f));
+	cgroups_place_of(s->pid, &s->place);
 	snprintf(path, sizeof(path), "/proc/%d/status", s->pid);
 	file = fopen(path, "re");
 	if (!file)
@@ -64,6 +67,7 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 	struct engine_use use = {
 		.fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &p),
 		.kind = MEASURE_START, .func = func, .pid = s->pid, .uid = s->ids.uid,
+		.place = s->place,
 	};
 	struct imad_verdict verdict;
 	struct imad_gen gen;

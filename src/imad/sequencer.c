@@ -32,7 +32,7 @@ static void barrier_done(struct measurement *m, int r)
 	free(b);
 }
 
-/* The JSON line beside the record. All texts in it are static and need no escape. */
+/* The JSON line beside the record. All texts that are put in here are static and need no escape. */
 static int info_make(struct sequencer *s, const struct measurement *m)
 {
 #define KIND_NAME(name, text) [MEASURE_##name] = text,
@@ -50,6 +50,7 @@ static int info_make(struct sequencer *s, const struct measurement *m)
 	buf_addf(b, ",\"time\":%lld.%03ld,\"pid\":%u,\"uid\":%u,\"dev\":\"%u:%u\",\"ino\":%" PRIu64,
 		 (long long)ts.tv_sec, ts.tv_nsec / 1000000, m->pid, m->uid, major(m->dev), minor(m->dev),
 		 m->ino);
+	cgroups_add_json(s->cgroups, &m->place, b);
 	if (m->cause)
 		buf_addf(b, ",\"cause\":\"%s\"", m->cause);
 	buf_add(b, "}", 2); /* with NUL: the store takes a string */
@@ -263,6 +264,8 @@ int sequencer_new(const struct sequencer_config *c, struct sequencer **ret)
 		return log_errno(LOG_ERR, -EIO, "cannot get random bytes");
 	r = dedup_new(c->hash->size, seed, &s->seen);
 	if (!r)
+		r = cgroups_new(NULL, &s->cgroups);
+	if (!r)
 		r = list_open(s, c);
 	if (!r)
 		r = seq_boot(s, c->tcti);
@@ -298,6 +301,7 @@ void sequencer_free(struct sequencer *s)
 	tpm_free(s->tpm);
 	store_free(s->store);
 	dedup_free(s->seen);
+	cgroups_free(s->cgroups);
 	buf_done(&s->data);
 	buf_done(&s->info);
 	pthread_cond_destroy(&s->work);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include <imad/cgroups.h>
 #include <imad/sequencer.h>
 
 /* --- sequencer_dedup.c: the set of template digests in the list, with their PCR */
@@ -44,6 +45,7 @@ struct sequencer {
 	unsigned int n_banks;
 	const struct algo *banks[PCR_BANKS_MAX];
 	struct dedup *seen;
+	struct cgroups *cgroups;
 	struct seq_pcr *pcrs[LIST_PCR_MAX + 1]; /* NULL: not used yet */
 
 	bool tpm_lost;	    /* tpm_reopen() must come first */

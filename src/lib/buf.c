@@ -119,6 +119,18 @@ void buf_add_str(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s));
 }
 
+void buf_add_json(struct buf *b, const char *s)
+{
+	buf_add_u8(b, '"');
+	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+		if (*p < ' ' || *p >= 0x7f || *p == '"' || *p == '\\')
+			buf_addf(b, "\\u%04x", *p);
+		else
+			buf_add_u8(b, *p);
+	}
+	buf_add_u8(b, '"');
+}
+
 void buf_add_hex(struct buf *b, const void *p, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";

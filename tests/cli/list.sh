@@ -19,6 +19,7 @@ expect 0 '^0$' "$IMACTL" list --count --path /nowhere "$K/ima-ng.bin"
 grep ' /usr/bin/' "$K/ima-ng.ascii" >"$T/want"
 same 'by path' "$T/want" "$T/got"
 expect 1 'no record_info' "$IMACTL" list --func BPRM_CHECK "$K/ima-ng.bin"
+expect 1 'no record_info' "$IMACTL" list --container 1f "$K/ima-ng.bin"
 
 # JSON: every line says what the ASCII line says.
 "$IMACTL" list --json "$K/ima-ng.bin" |
@@ -32,7 +33,7 @@ cp "$K/ima-ng.bin" "$T/binary_runtime_measurements"
 {
 	echo '{"record":0,"kind":"import"}'
 	echo '{"record":1,"kind":"gate","func":"BPRM_CHECK","pid":7,"pcr":99}'
-	echo '{"record":2,"kind":"gate","func":"FILE_CHECK","pid":8}'
+	echo '{"record":2,"kind":"gate","func":"FILE_CHECK","pid":8,"container":"1f2e3d"}'
 	echo 'rubbish'
 	echo '{"record":3,"kind":"late","func":"BPRM_CHECK"}' # one line late: not record 4
 	echo '{"record":5,"kind":"late","func":"BPRM_CHECK"}'
@@ -42,6 +43,9 @@ expect 0 '^2$' "$IMACTL" --rundir "$T" list --count --func BPRM_CHECK
 expect 0 '^2$' "$IMACTL" --rundir "$T" list --count --kind gate
 expect 0 '^1$' "$IMACTL" --rundir "$T" list --count --kind late
 expect 0 '^1$' "$IMACTL" --rundir "$T" list --count --kind gate --func FILE_CHECK
+expect 0 '^1$' "$IMACTL" --rundir "$T" list --count --container 1f2
+expect 0 '^0$' "$IMACTL" --rundir "$T" list --count --container f2e
+expect 0 '^0$' "$IMACTL" --rundir "$T" list --count --container 1f2e3d4
 expect 0 '^56$' "$IMACTL" --rundir "$T" list --count
 expect 0 '"record":1,"pcr":10,.*"kind":"gate","func":"BPRM_CHECK","pid":7}' "$IMACTL" --rundir "$T" list --json
 [ "$(wc -l <"$T/out")" = 56 ]

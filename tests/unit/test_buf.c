@@ -142,6 +142,18 @@ static void hex(void **state)
 	assert_ok(hex_decode("", 0, out, 0));
 }
 
+static void json(void **state)
+{
+	cleanup(buf_done) struct buf b = { 0 };
+
+	(void)state;
+	buf_add_json(&b, "a \"b\\c/\n\x7f\xc3\xa4");
+	buf_add_json(&b, "");
+	buf_add_u8(&b, 0);
+	assert_ok(buf_error(&b));
+	assert_string_equal((char *)b.data, "\"a \\u0022b\\u005cc/\\u000a\\u007f\\u00c3\\u00a4\"\"\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +163,7 @@ int main(void)
 		cmocka_unit_test(reads),
 		cmocka_unit_test(reader_stays_at_a_cut),
 		cmocka_unit_test(hex),
+		cmocka_unit_test(json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

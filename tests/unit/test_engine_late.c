@@ -185,7 +185,7 @@ static void violation_without_a_file(void **state)
 	(void)state;
 	fx.queue_records = true;
 	start();
-	assert_ok(engine_violation(fx.e, "/a b", "ToMToU", 8, 9));
+	assert_ok(engine_violation(fx.e, &(struct engine_use){ .name = "/a b", .pid = 8, .uid = 9 }, "ToMToU"));
 	wait_until(fx.n_queued == 1);
 	assert_true(m->violation);
 	assert_string_equal(m->cause, "ToMToU");
