@@ -9,6 +9,7 @@
 
 #include <linux/magic.h>
 
+#include <imad/appended.h>
 #include <imad/file.h>
 #include <imad/signature.h>
 
@@ -109,6 +110,22 @@ static bool is_fuse(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
 }
 
+/* What is appended to the content, where a rule lets that count. 0 or negative errno. */
+static int find_appended(const struct job *j, struct own *own, int fd, const struct finder *f, uint32_t *found, struct check_result *r)
+{
+	struct appended a;
+	int error = appended_read(own->hasher, fd, j->trust, &a);
+
+	if (error < 0)
+		return error;
+	r->appended = a.good ? APPENDED_GOOD : a.der ? APPENDED_BAD : APPENDED_NONE;
+	r->why_not = a.why;
+	if (a.der)
+		appended_found(j->trust, f, &a, ALGO_SHA256, found, &r->denied);
+	free(a.der);
+	return 0;
+}
+
 /* 0 or negative errno; -EBUSY if the content changed meanwhile. */
 static int check_once(const struct job *j, struct own *own, int fd, const struct stat *st, struct finder *f, struct check_result *r)
 {
@@ -127,11 +144,14 @@ static int check_once(const struct job *j, struct own *own, int fd, const struct
 		return error;
 	n = finder_needs(j->trust, f, algos);
 	error = n ? file_hash(own->hasher, fd, algos, n, own->digests) : 0;
+	if (error < 0)
+		return error;
+	found = finder_found(j->trust, fd, f, own->digests, n, &r->denied);
+	error = opts & IMAD_OPT_MODSIG ? find_appended(j, own, fd, f, &found, r) : 0;
 	if (error == 0 && !tree_unchanged(fd, st))
 		error = -EBUSY;
 	if (error < 0)
 		return error;
-	found = finder_found(j->trust, fd, f, own->digests, n, &r->denied);
 	r->finder = f;
 	r->content = content_of(own, fd, f, n);
 	explain_signature(j, r);
@@ -267,7 +287,7 @@ static int take_option(struct job *j, int c)
 	case '?':
 		return IMACTL_USAGE;
 	}
-	j->rules.opts |= c == 's' ? IMAD_OPT_SIGNED : c == '3' ? IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 :
+	j->rules.opts |= c == 'm' ? IMAD_OPT_SIGNED | IMAD_OPT_MODSIG : c == 's' ? IMAD_OPT_SIGNED : c == '3' ? IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 :
 			 c == 'V'  ? IMAD_OPT_SIGNED | IMAD_OPT_VERITY : 0;
 	j->json |= c == 'J';
 	j->verbose |= c == 'v';
@@ -290,7 +310,8 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "imasig", no_argument, NULL, 's' },	    { "sigv3", no_argument, NULL, '3' },
-		{ "verity", no_argument, NULL, 'V' },	    { "algos", required_argument, NULL, 'A' },
+		{ "verity", no_argument, NULL, 'V' },	    { "modsig", no_argument, NULL, 'm' },
+		{ "algos", required_argument, NULL, 'A' },
 		{ "policy", required_argument, NULL, 'P' }, { "func", required_argument, NULL, 'F' },
 		{ "mask", required_argument, NULL, 'M' },   { "uid", required_argument, NULL, 'U' },
 		{ "fsuuid", required_argument, NULL, 'I' }, { "jobs", required_argument, NULL, 'j' },
