@@ -2,7 +2,6 @@
 /* imactl check: what appraisal would say of files, and why; no daemon is asked. */
 #include <getopt.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -37,14 +36,6 @@ struct own {
 	struct file_hasher *hasher;
 	struct digest digests[ALGO_COUNT], verity;
 };
-
-static atomic_bool stopped;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	stopped = true;
-}
 
 static void free_own(void *arg, void *thread)
 {
@@ -211,7 +202,7 @@ static void sum_up_json(const struct job *j)
 	json_object_object_add(o, "fail", json_object_new_int64((int64_t)j->verdicts[CHECK_FAIL]));
 	json_object_object_add(o, "not_appraised", json_object_new_int64((int64_t)j->verdicts[CHECK_NOT_APPRAISED]));
 	json_object_object_add(o, "unchecked", json_object_new_int64((int64_t)j->unchecked));
-	json_object_object_add(o, "stopped", json_object_new_boolean(stopped));
+	json_object_object_add(o, "stopped", json_object_new_boolean(tree_stopped));
 	json_object_object_add(o, "causes", causes);
 	for (unsigned int i = 0; i < IMAD_CAUSE_COUNT; i++)
 		if (j->causes[i])
@@ -241,7 +232,7 @@ static void sum_up(const struct job *j)
 	printf("%s, ", j->verdicts[CHECK_FAIL] ? ")" : "");
 	if (j->rules.policy)
 		printf("%lu not appraised, ", j->verdicts[CHECK_NOT_APPRAISED]);
-	printf("%lu could not be checked%s\n", j->unchecked, stopped ? "; stopped" : "");
+	printf("%lu could not be checked%s\n", j->unchecked, tree_stopped ? "; stopped" : "");
 }
 
 static int take_algos(struct job *j, char *list)
@@ -261,7 +252,6 @@ static int take_algos(struct job *j, char *list)
 static int take_option(struct job *j, int c)
 {
 	struct check_use *u = &j->use;
-	char *end;
 
 	if (trust_option(&j->places, c, optarg))
 		return IMACTL_OK;
@@ -280,10 +270,7 @@ static int take_option(struct job *j, int c)
 	case 'A':
 		return take_algos(j, optarg);
 	case 'j':
-		j->threads = (unsigned int)strtoul(optarg, &end, 10);
-		if (!*end && j->threads >= 1 && j->threads <= 64)
-			return IMACTL_OK;
-		return complain(IMACTL_USAGE, "check: --jobs is a number from 1 to 64, not '%s'", optarg);
+		return tree_take_jobs("check", optarg, &j->threads);
 	case '?':
 		return IMACTL_USAGE;
 	}
@@ -332,10 +319,8 @@ static int parse(struct job *j, int argc, char **argv)
 
 int cmd_check(const struct imactl *ctl, int argc, char **argv)
 {
-	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct job j = {
-		.threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+		.threads = tree_threads(), .progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
 		.out = PTHREAD_MUTEX_INITIALIZER,
 	};
 	struct tree_ops ops = {
@@ -349,9 +334,7 @@ int cmd_check(const struct imactl *ctl, int argc, char **argv)
 	if (code == IMACTL_OK)
 		code = trust_read(&j.places, NULL, NULL, &j.trust);
 	if (code == IMACTL_OK) {
-		sigaction(SIGINT, &stop, NULL); /* a second one ends at once */
-		sigaction(SIGTERM, &stop, NULL);
-		r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops, &stopped);
+		r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops);
 		sum_up(&j);
 	}
 	trust_unref(j.trust);
@@ -360,5 +343,5 @@ int cmd_check(const struct imactl *ctl, int argc, char **argv)
 		return code;
 	if (r < 0)
 		return complain(IMACTL_UNCHECKED, "not all was checked: %s", strerror(-r));
-	return j.verdicts[CHECK_FAIL] ? IMACTL_FAILED : j.unchecked || stopped ? IMACTL_UNCHECKED : IMACTL_OK;
+	return j.verdicts[CHECK_FAIL] ? IMACTL_FAILED : j.unchecked || tree_stopped ? IMACTL_UNCHECKED : IMACTL_OK;
 }
