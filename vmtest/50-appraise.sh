@@ -153,6 +153,8 @@ told invalid-signature $W/s-signed-changed
 told denied-hash-algorithm $W/a-hash256
 told IMA-signature-required brd.ko
 told no-file init_module
+refused=$(sed -n 's/.*cause=no-file .*event=\([0-9]*\).*/\1/p' /vm/imad.log | head -n 1)
+check "... by a rule that can be named" sh -c "imactl explain --event $refused | grep -x 'rule .*: appraise func=MODULE_CHECK.*'"
 told failed-mprotect hash
 told denied-hash-algorithm kernel
 check "counted" sh -c "imactl status --json | grep -qE '\"mode\": ?\"enforce\", ?\"keys\": ?1, ?\"failures\": ?[0-9]+, ?\"denials\": ?[1-9]'"

@@ -310,6 +310,7 @@ struct imad_control {
 	__u32 opens_appraised; /* some rule appraises opens */
 	__u32 kernel_appraised; /* some rule appraises what the kernel reads: modules, firmware, kexec */
 	__u32 load_denied; /* POLICY_FUNC_BIT()s of what the kernel must not take from memory */
+	__u32 load_rule[IMAD_FUNC_COUNT]; /* the first rule that says so, as struct imad_event.rule */
 	/* Labels of a security module (labels.h). What depends on the policy is there for each half of the table
 	 * of rules; the third is that of hooks_labels.c, which tries whether the labels are understood. */
 	__u32 lsm;	 /* enum imad_lsm */

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <imad/digest.h>
 
@@ -56,5 +57,8 @@ int file_force_hash_label(int fd, const struct digest *digest);
  * executable: 1 or 0; -EAGAIN when @wait is false and the content is not in memory.
  */
 int file_is_elf_object(int fd, bool wait);
+
+/* A file that fits into @ret with a NUL behind it. Its size, -EFBIG or another negative errno. */
+ssize_t file_read_small(const char *path, void *ret, size_t size);
 
 #endif

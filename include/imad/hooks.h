@@ -50,6 +50,8 @@ void hooks_activate(struct hooks *h, enum imad_hold hold, unsigned int hash);
 uint32_t hooks_epoch(const struct hooks *h);
 /* Failures that were denied or not, but are not among the events: more than IMAD_TOLD_A_SECOND. */
 uint64_t hooks_untold(const struct hooks *h);
+/* The rule for which the kernel must not take content of that func from memory: as struct imad_event.rule. */
+uint32_t hooks_load_rule(const struct hooks *h, unsigned int func);
 void hooks_new_epoch(struct hooks *h); /* voids every flag of a verdict that tells of a mark */
 uint32_t hooks_trust_epoch(const struct hooks *h); /* the first one with the keys of now */
 void hooks_new_trust(struct hooks *h); /* a new epoch, which voids all that was found of labels before it */

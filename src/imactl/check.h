@@ -38,6 +38,8 @@ struct check_result {
 	const struct digest *content; /* in the label's algorithm, or of fs-verity; NULL: nothing to compare with */
 	struct digest denied;	      /* size 0: not on the deny list */
 	const struct key *key;	      /* of the signature, if it is trusted or denied; else NULL */
+	enum check_appended { APPENDED_NONE, APPENDED_GOOD, APPENDED_BAD } appended; /* if the rule lets it count */
+	const char *why_not;	      /* ... is it not good, or nothing that could be */
 	int signature;		      /* enum signature_verdict of a signature, else -1 */
 };
 

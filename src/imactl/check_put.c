@@ -50,6 +50,14 @@ static void add_signature(struct buf *b, const struct check_result *r)
 		buf_add_str(b, ", expired");
 }
 
+static void add_appended(struct buf *b, const struct check_result *r)
+{
+	if (r->appended == APPENDED_GOOD)
+		buf_add_str(b, "; the signature appended to it is right");
+	else if (r->why_not)
+		buf_addf(b, "; of the signature appended to it: %s", r->why_not);
+}
+
 static void add_label(struct buf *b, const struct check_result *r)
 {
 	const char *why = NULL;
@@ -76,6 +84,7 @@ void check_put(const struct check_result *r)
 	buf_add_str(&b, ": ");
 	add_label(&b, r);
 	add_signature(&b, r);
+	add_appended(&b, r);
 	if (r->verdict == CHECK_FAIL && r->content) {
 		buf_add_str(&b, "; the content is ");
 		add_digest(&b, r->content);
@@ -151,6 +160,10 @@ void check_put_json(const struct check_result *r)
 		json_object_object_add(o, "cause", json_object_new_string(check_cause_text(r->cause)));
 		json_object_object_add(o, "label", json_label(r));
 	}
+	if (r->appended)
+		json_object_object_add(o, "appended", json_object_new_string(r->appended == APPENDED_GOOD ? "good" : "bad"));
+	if (r->why_not)
+		json_object_object_add(o, "appended_why", json_object_new_string(r->why_not));
 	if (r->content)
 		json_digest(o, "content", r->content);
 	if (r->denied.size)

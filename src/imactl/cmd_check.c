@@ -2,13 +2,13 @@
 /* imactl check: what appraisal would say of files, and why; no daemon is asked. */
 #include <getopt.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
 
+#include <imad/appended.h>
 #include <imad/file.h>
 #include <imad/signature.h>
 
@@ -36,14 +36,6 @@ struct own {
 	struct file_hasher *hasher;
 	struct digest digests[ALGO_COUNT], verity;
 };
-
-static atomic_bool stopped;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	stopped = true;
-}
 
 static void free_own(void *arg, void *thread)
 {
@@ -109,6 +101,22 @@ static bool is_fuse(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
 }
 
+/* What is appended to the content, where a rule lets that count. 0 or negative errno. */
+static int find_appended(const struct job *j, struct own *own, int fd, const struct finder *f, uint32_t *found, struct check_result *r)
+{
+	struct appended a;
+	int error = appended_read(own->hasher, fd, j->trust, &a);
+
+	if (error < 0)
+		return error;
+	r->appended = a.good ? APPENDED_GOOD : a.der ? APPENDED_BAD : APPENDED_NONE;
+	r->why_not = a.why;
+	if (a.der)
+		appended_found(j->trust, f, &a, ALGO_SHA256, found, &r->denied);
+	free(a.der);
+	return 0;
+}
+
 /* 0 or negative errno; -EBUSY if the content changed meanwhile. */
 static int check_once(const struct job *j, struct own *own, int fd, const struct stat *st, struct finder *f, struct check_result *r)
 {
@@ -127,11 +135,14 @@ static int check_once(const struct job *j, struct own *own, int fd, const struct
 		return error;
 	n = finder_needs(j->trust, f, algos);
 	error = n ? file_hash(own->hasher, fd, algos, n, own->digests) : 0;
+	if (error < 0)
+		return error;
+	found = finder_found(j->trust, fd, f, own->digests, n, &r->denied);
+	error = opts & IMAD_OPT_MODSIG ? find_appended(j, own, fd, f, &found, r) : 0;
 	if (error == 0 && !tree_unchanged(fd, st))
 		error = -EBUSY;
 	if (error < 0)
 		return error;
-	found = finder_found(j->trust, fd, f, own->digests, n, &r->denied);
 	r->finder = f;
 	r->content = content_of(own, fd, f, n);
 	explain_signature(j, r);
@@ -191,7 +202,7 @@ static void sum_up_json(const struct job *j)
 	json_object_object_add(o, "fail", json_object_new_int64((int64_t)j->verdicts[CHECK_FAIL]));
 	json_object_object_add(o, "not_appraised", json_object_new_int64((int64_t)j->verdicts[CHECK_NOT_APPRAISED]));
 	json_object_object_add(o, "unchecked", json_object_new_int64((int64_t)j->unchecked));
-	json_object_object_add(o, "stopped", json_object_new_boolean(stopped));
+	json_object_object_add(o, "stopped", json_object_new_boolean(tree_stopped));
 	json_object_object_add(o, "causes", causes);
 	for (unsigned int i = 0; i < IMAD_CAUSE_COUNT; i++)
 		if (j->causes[i])
@@ -221,7 +232,7 @@ static void sum_up(const struct job *j)
 	printf("%s, ", j->verdicts[CHECK_FAIL] ? ")" : "");
 	if (j->rules.policy)
 		printf("%lu not appraised, ", j->verdicts[CHECK_NOT_APPRAISED]);
-	printf("%lu could not be checked%s\n", j->unchecked, stopped ? "; stopped" : "");
+	printf("%lu could not be checked%s\n", j->unchecked, tree_stopped ? "; stopped" : "");
 }
 
 static int take_algos(struct job *j, char *list)
@@ -241,7 +252,6 @@ static int take_algos(struct job *j, char *list)
 static int take_option(struct job *j, int c)
 {
 	struct check_use *u = &j->use;
-	char *end;
 
 	if (trust_option(&j->places, c, optarg))
 		return IMACTL_OK;
@@ -260,14 +270,11 @@ static int take_option(struct job *j, int c)
 	case 'A':
 		return take_algos(j, optarg);
 	case 'j':
-		j->threads = (unsigned int)strtoul(optarg, &end, 10);
-		if (!*end && j->threads >= 1 && j->threads <= 64)
-			return IMACTL_OK;
-		return complain(IMACTL_USAGE, "check: --jobs is a number from 1 to 64, not '%s'", optarg);
+		return tree_take_jobs("check", optarg, &j->threads);
 	case '?':
 		return IMACTL_USAGE;
 	}
-	j->rules.opts |= c == 's' ? IMAD_OPT_SIGNED : c == '3' ? IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 :
+	j->rules.opts |= c == 'm' ? IMAD_OPT_SIGNED | IMAD_OPT_MODSIG : c == 's' ? IMAD_OPT_SIGNED : c == '3' ? IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 :
 			 c == 'V'  ? IMAD_OPT_SIGNED | IMAD_OPT_VERITY : 0;
 	j->json |= c == 'J';
 	j->verbose |= c == 'v';
@@ -290,7 +297,8 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "imasig", no_argument, NULL, 's' },	    { "sigv3", no_argument, NULL, '3' },
-		{ "verity", no_argument, NULL, 'V' },	    { "algos", required_argument, NULL, 'A' },
+		{ "verity", no_argument, NULL, 'V' },	    { "modsig", no_argument, NULL, 'm' },
+		{ "algos", required_argument, NULL, 'A' },
 		{ "policy", required_argument, NULL, 'P' }, { "func", required_argument, NULL, 'F' },
 		{ "mask", required_argument, NULL, 'M' },   { "uid", required_argument, NULL, 'U' },
 		{ "fsuuid", required_argument, NULL, 'I' }, { "jobs", required_argument, NULL, 'j' },
@@ -311,10 +319,8 @@ static int parse(struct job *j, int argc, char **argv)
 
 int cmd_check(const struct imactl *ctl, int argc, char **argv)
 {
-	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct job j = {
-		.threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+		.threads = tree_threads(), .progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
 		.out = PTHREAD_MUTEX_INITIALIZER,
 	};
 	struct tree_ops ops = {
@@ -328,9 +334,7 @@ int cmd_check(const struct imactl *ctl, int argc, char **argv)
 	if (code == IMACTL_OK)
 		code = trust_read(&j.places, NULL, NULL, &j.trust);
 	if (code == IMACTL_OK) {
-		sigaction(SIGINT, &stop, NULL); /* a second one ends at once */
-		sigaction(SIGTERM, &stop, NULL);
-		r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops, &stopped);
+		r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops);
 		sum_up(&j);
 	}
 	trust_unref(j.trust);
@@ -339,5 +343,5 @@ int cmd_check(const struct imactl *ctl, int argc, char **argv)
 		return code;
 	if (r < 0)
 		return complain(IMACTL_UNCHECKED, "not all was checked: %s", strerror(-r));
-	return j.verdicts[CHECK_FAIL] ? IMACTL_FAILED : j.unchecked || stopped ? IMACTL_UNCHECKED : IMACTL_OK;
+	return j.verdicts[CHECK_FAIL] ? IMACTL_FAILED : j.unchecked || tree_stopped ? IMACTL_UNCHECKED : IMACTL_OK;
 }

@@ -5,7 +5,6 @@
  * can be run again.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -37,14 +36,6 @@ struct own {
 	struct digest_stream *stream;
 	uint8_t chunk[CHUNK], old[OLD_MAX];
 };
-
-static atomic_bool stopped;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	stopped = true;
-}
 
 static void free_own(void *arg, void *own)
 {
@@ -211,7 +202,7 @@ static void sum_up(struct job *j)
 		fputs("\r\033[K", stderr);
 	if (!j->json) {
 		printf("%s%lu labelled, %lu right already, %lu signed, %lu kept, %lu failed%s\n", j->dry_run ? "would be: " : "",
-		       j->labelled, j->right, j->signatures, j->kept, j->failed, stopped ? "; stopped" : "");
+		       j->labelled, j->right, j->signatures, j->kept, j->failed, tree_stopped ? "; stopped" : "");
 		return;
 	}
 	o = json_object_new_object();
@@ -222,20 +213,9 @@ static void sum_up(struct job *j)
 	json_object_object_add(o, "kept", json_object_new_int64((int64_t)j->kept));
 	json_object_object_add(o, "failed", json_object_new_int64((int64_t)j->failed));
 	json_object_object_add(o, "bytes", json_object_new_int64((int64_t)j->bytes));
-	json_object_object_add(o, "stopped", json_object_new_boolean(stopped));
+	json_object_object_add(o, "stopped", json_object_new_boolean(tree_stopped));
 	put_json(o);
 	json_object_put(o);
-}
-
-static int set_threads(struct job *j, const char *text)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (*end || end == text || n < 1 || n > 64)
-		return complain(IMACTL_USAGE, "label: --jobs is a number from 1 to 64, not '%s'", text);
-	j->threads = (unsigned int)n;
-	return IMACTL_OK;
 }
 
 static int parse(struct job *j, int argc, char **argv)
@@ -253,7 +233,7 @@ static int parse(struct job *j, int argc, char **argv)
 			if (!digest_can(j->algo))
 				code = complain(IMACTL_USAGE, "unknown hash algorithm '%s'", optarg);
 		} else if (c == 'j') {
-			code = set_threads(j, optarg);
+			code = tree_take_jobs("label", optarg, &j->threads);
 		} else if (c == '?') {
 			code = IMACTL_USAGE;
 		}
@@ -269,10 +249,8 @@ static int parse(struct job *j, int argc, char **argv)
 
 int cmd_label(const struct imactl *ctl, int argc, char **argv)
 {
-	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct job j = {
-		.ctl = ctl, .algo = algo_by_id(ALGO_SHA256), .threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO),
+		.ctl = ctl, .algo = algo_by_id(ALGO_SHA256), .threads = tree_threads(), .progress = isatty(STDERR_FILENO),
 	};
 	struct tree_ops ops = {
 		.begin = new_own, .end = free_own, .file = label_file, .denied = label_unopened, .failed = failed, .tick = show_progress, .arg = &j,
@@ -281,11 +259,9 @@ int cmd_label(const struct imactl *ctl, int argc, char **argv)
 
 	if (code != IMACTL_OK)
 		return code;
-	sigaction(SIGINT, &stop, NULL); /* a second one ends at once */
-	sigaction(SIGTERM, &stop, NULL);
-	r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops, &stopped);
+	r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops);
 	sum_up(&j);
 	if (r < 0)
 		return complain(IMACTL_FAILED, "not all was labelled: %s", strerror(-r));
-	return j.failed || stopped ? IMACTL_FAILED : IMACTL_OK;
+	return j.failed || tree_stopped ? IMACTL_FAILED : IMACTL_OK;
 }

@@ -4,7 +4,6 @@
  * by it already is only looked at, so a run that was ended can be run again.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -38,14 +37,6 @@ struct own {
 };
 
 enum outcome { MADE, RIGHT, KEPT }; /* of one file; or a negative errno */
-
-static atomic_bool stopped;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	stopped = true;
-}
 
 static void free_own(void *arg, void *thread)
 {
@@ -194,7 +185,7 @@ static void sum_up(struct job *j)
 		fputs("\r\033[K", stderr);
 	if (!j->json) {
 		printf("%s%lu signed, %lu right already, %lu kept, %lu failed%s\n", j->dry_run ? "would be: " : "", j->made,
-		       j->right, j->kept, j->failed, stopped ? "; stopped" : "");
+		       j->right, j->kept, j->failed, tree_stopped ? "; stopped" : "");
 		return;
 	}
 	o = json_object_new_object();
@@ -203,7 +194,7 @@ static void sum_up(struct job *j)
 	json_object_object_add(o, "right", json_object_new_int64((int64_t)j->right));
 	json_object_object_add(o, "kept", json_object_new_int64((int64_t)j->kept));
 	json_object_object_add(o, "failed", json_object_new_int64((int64_t)j->failed));
-	json_object_object_add(o, "stopped", json_object_new_boolean(stopped));
+	json_object_object_add(o, "stopped", json_object_new_boolean(tree_stopped));
 	put_json(o);
 }
 
@@ -241,7 +232,7 @@ static int take_option(struct job *j, int c)
 	case 'v':
 		return take_number("version", optarg, 2, 3, &j->version);
 	case 'j':
-		return take_number("jobs", optarg, 1, 64, &j->threads);
+		return tree_take_jobs("sign", optarg, &j->threads);
 	case '?':
 		return IMACTL_USAGE;
 	}
@@ -291,9 +282,7 @@ static int parse(struct job *j, int argc, char **argv)
 
 int cmd_sign(const struct imactl *ctl, int argc, char **argv)
 {
-	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct job j = { .threads = cpus > 1 ? (unsigned int)cpus : 1, .progress = isatty(STDERR_FILENO) };
+	struct job j = { .threads = tree_threads(), .progress = isatty(STDERR_FILENO) };
 	struct tree_ops ops = {
 		.begin = new_own, .end = free_own, .file = sign_file, .failed = failed, .tick = show_progress, .arg = &j,
 	};
@@ -304,12 +293,10 @@ int cmd_sign(const struct imactl *ctl, int argc, char **argv)
 		code = sign_key_read(&j.key, &j.signer);
 	if (code != IMACTL_OK)
 		return code;
-	sigaction(SIGINT, &stop, NULL); /* a second one ends at once */
-	sigaction(SIGTERM, &stop, NULL);
-	r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops, &stopped);
+	r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops);
 	sum_up(&j);
 	signer_free(j.signer);
 	if (r < 0)
 		return complain(IMACTL_FAILED, "not all was signed: %s", strerror(-r));
-	return j.failed || stopped ? IMACTL_FAILED : IMACTL_OK;
+	return j.failed || tree_stopped ? IMACTL_FAILED : IMACTL_OK;
 }

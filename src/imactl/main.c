@@ -43,7 +43,7 @@ static const struct {
 	  "             [--dry-run] [--only-missing] [--jobs N] [--json] PATH...\n"
 	  "      sign files and all below folders, in their labels or beside them in FILE.sig" },
 	{ "check", cmd_check,
-	  "[--imasig] [--sigv3] [--verity] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
+	  "[--imasig | --modsig] [--sigv3] [--verity] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
 	  "             [--policy NAME|FILE]... [--func FUNC] [--mask MASK] [--uid ID] [--fsuuid UUID]\n"
 	  "             [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] PATH...\n"
 	  "      what appraisal would say of files and all below folders, and why; no daemon is asked" },

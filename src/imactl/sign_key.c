@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The private key of imactl sign: PEM file, password, and the id by which verifiers find the key. */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include <imad/file.h>
 #include <imad/keyring.h>
 
 #include "sign.h"
 
 #define PASSWORD_MAX 1024
 #define PASSWORD_ENV "EVMCTL_KEY_PASSWORD" /* evmctl's own */
-
-static ssize_t read_all(const char *path, uint8_t *ret, size_t size)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	size_t len = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while (len < size && (n = read(fd, ret + len, size - len)) != 0) {
-		if (n < 0)
-			return -errno;
-		len += (size_t)n;
-	}
-	return len == size ? -EFBIG : (ssize_t)len;
-}
 
 /* The first line of a file, or what the environment says. IMACTL_OK also if there is none: then it is "". */
 static int given_password(const struct sign_key *k, char ret[PASSWORD_MAX])
@@ -42,10 +25,9 @@ static int given_password(const struct sign_key *k, char ret[PASSWORD_MAX])
 			strcpy(ret, env);
 		return IMACTL_OK;
 	}
-	n = read_all(k->pass_file, (uint8_t *)ret, PASSWORD_MAX - 1);
+	n = file_read_small(k->pass_file, ret, PASSWORD_MAX);
 	if (n < 0)
 		return complain(IMACTL_FAILED, "cannot read the password in '%s': %s", k->pass_file, strerror((int)-n));
-	ret[n] = '\0';
 	ret[strcspn(ret, "\r\n")] = '\0';
 	return IMACTL_OK;
 }
@@ -70,7 +52,7 @@ static int read_certs(const struct sign_key *k, const uint8_t *pem, size_t n, st
 	bytes = malloc(KEYRING_BYTES_MAX);
 	if (r < 0 || !bytes)
 		return complain(IMACTL_FAILED, "%s", strerror(ENOMEM));
-	got = k->cert ? read_all(k->cert, bytes, KEYRING_BYTES_MAX) : 0;
+	got = k->cert ? file_read_small(k->cert, bytes, KEYRING_BYTES_MAX) : 0;
 	r = got < 0 ? (int)got :
 	    k->cert ? keyring_add_cert(certs, bytes, (size_t)got, k->cert, &why) :
 		      keyring_add_cert(certs, pem, n, k->file, &why);
@@ -117,7 +99,7 @@ static int make_signer(const struct sign_key *k, const uint8_t *pem, size_t n, c
 int sign_key_read(const struct sign_key *k, struct signer **ret)
 {
 	uint8_t *pem = malloc(KEYRING_BYTES_MAX + 1);
-	ssize_t n = pem ? read_all(k->file, pem, KEYRING_BYTES_MAX) : -ENOMEM;
+	ssize_t n = pem ? file_read_small(k->file, pem, KEYRING_BYTES_MAX) : -ENOMEM;
 	char password[PASSWORD_MAX];
 	int code;
 

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #include <imad/util.h>
 
+#include "imactl.h"
 #include "tree.h"
 
 #define BATCH 64
@@ -52,7 +54,6 @@ struct batch {
 
 struct tree {
 	const struct tree_ops *ops;
-	const atomic_bool *stop;
 	atomic_uint idle; /* threads */
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t work, ended;
@@ -69,6 +70,8 @@ struct task {
 	struct waiting *folder;
 	struct batch *batch;
 };
+
+atomic_bool tree_stopped;
 
 static void note_error(struct tree *t, int r)
 {
@@ -115,7 +118,7 @@ static void work_on_batch(struct tree *t, void *own, const struct batch *b)
 	char path[PATH_MAX + NAME_MAX + 1];
 
 	memcpy(path, b->of->path, b->of->n);
-	for (unsigned int i = 0; i < b->n && !*t->stop; i++) {
+	for (unsigned int i = 0; i < b->n && !tree_stopped; i++) {
 		strcpy(path + b->of->n, b->names[i]); /* there is room for the longest */
 		work_on(t, own, dirfd(b->of->dir), b->names[i], b->of->dev, path);
 	}
@@ -207,14 +210,14 @@ static void list_open(struct tree *t, void *own, struct folder *f)
 	struct batch b = { .of = f };
 	struct dirent *e;
 
-	while (!*t->stop && (errno = 0, e = readdir(f->dir))) {
+	while (!tree_stopped && (errno = 0, e = readdir(f->dir))) {
 		if (is_dots(e->d_name))
 			continue;
 		find(t, &b, e);
 		if (b.n == BATCH)
 			flush(t, own, &b);
 	}
-	if (!*t->stop && errno)
+	if (!tree_stopped && errno)
 		t->ops->failed(t->ops->arg, f->path, -errno);
 	flush(t, own, &b);
 }
@@ -313,10 +316,10 @@ static void work(struct tree *t, void *own)
 			unuse(task.batch->of);
 			free(task.batch);
 		} else if (task.folder) {
-			if (!*t->stop)
+			if (!tree_stopped)
 				list(t, own, task.folder->path, task.folder->dev);
 			free(task.folder);
-		} else if (!*t->stop) {
+		} else if (!tree_stopped) {
 			begin_at(t, own, task.root);
 		}
 	}
@@ -358,16 +361,25 @@ static void wait_for_threads(struct tree *t)
 	pthread_mutex_unlock(&t->lock);
 }
 
-int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops, const atomic_bool *stop)
+static void on_signal(int signal)
+{
+	(void)signal;
+	tree_stopped = true;
+}
+
+int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops)
 {
 	struct tree t = {
-		.ops = ops, .stop = stop, .paths = paths, .n_paths = n,
+		.ops = ops, .paths = paths, .n_paths = n,
 		.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER,
 	};
+	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 	unsigned int started = 0;
 	pthread_t ids[THREADS_MAX];
 	int r = 0;
 
+	sigaction(SIGINT, &stop, NULL); /* a second one ends at once */
+	sigaction(SIGTERM, &stop, NULL);
 	threads = threads > THREADS_MAX ? THREADS_MAX : threads;
 	t.running = threads;
 	while (started < threads && r == 0) {
@@ -381,6 +393,24 @@ int tree_each(char **paths, unsigned int n, unsigned int threads, const struct t
 	for (unsigned int i = 0; i < started; i++)
 		pthread_join(ids[i], NULL);
 	return started ? t.error : r;
+}
+
+unsigned int tree_threads(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus > 1 ? (unsigned int)cpus : 1;
+}
+
+int tree_take_jobs(const char *command, const char *text, unsigned int *ret)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || end == text || n < 1 || n > THREADS_MAX)
+		return complain(IMACTL_USAGE, "%s: --jobs is a number from 1 to %d, not '%s'", command, THREADS_MAX, text);
+	*ret = (unsigned int)n;
+	return IMACTL_OK;
 }
 
 bool tree_unchanged(int fd, const struct stat *before)

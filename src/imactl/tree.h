@@ -25,9 +25,15 @@ struct tree_ops {
 /*
  * Every regular file of @paths and below, on the filesystem of each path. No symbolic
  * link is followed but those in @paths. In memory wait the folders beside those on the way, and a few hundred names.
- * Ends early when *@stop is set. 0, or -ENOMEM or -errno of pthread_create: not all was done.
+ * SIGINT and SIGTERM end it early, once; a second one ends the program. 0, or -ENOMEM or -errno
+ * of pthread_create: not all was done.
  */
-int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops, const atomic_bool *stop);
+int tree_each(char **paths, unsigned int n, unsigned int threads, const struct tree_ops *ops);
+extern atomic_bool tree_stopped; /* by a signal */
+
+/* One thread a CPU; or as --jobs of @command says: IMACTL_OK or IMACTL_USAGE, and why is told. */
+unsigned int tree_threads(void);
+int tree_take_jobs(const char *command, const char *text, unsigned int *ret);
 
 /* Whether a file whose state was @before still has the same content. */
 bool tree_unchanged(int fd, const struct stat *before);

@@ -171,3 +171,23 @@ int file_is_elf_object(int fd, bool wait)
 	type = header[EI_DATA] == ELFDATA2MSB ? header[16] << 8 | header[17] : header[17] << 8 | header[16];
 	return type == ET_EXEC || type == ET_DYN;
 }
+
+ssize_t file_read_small(const char *path, void *ret, size_t size)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *text = ret;
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size && (n = read(fd, text + len, size - len)) != 0) {
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	}
+	if (len == size)
+		return -EFBIG;
+	text[len] = '\0';
+	return (ssize_t)len;
+}

@@ -245,8 +245,11 @@ static void set_strict(struct imad_control *c, const struct policy *p)
 		}
 		if (r->algos)
 			algos &= r->algos;
-		if (r->conds & IMAD_COND_FUNC)
-			denied |= 1u << r->func;
+		if (!(r->conds & IMAD_COND_FUNC))
+			continue;
+		if (!(denied & 1u << r->func))
+			c->load_rule[r->func] = (c->rules >> 16) * IMAD_RULES_MAX + i + 1;
+		denied |= 1u << r->func;
 	}
 	c->strict = 0;
 	c->strict_opts = opts;
@@ -345,6 +348,11 @@ uint32_t hooks_epoch(const struct hooks *h)
 uint64_t hooks_untold(const struct hooks *h)
 {
 	return __atomic_load_n(&h->skel->bss->untold, __ATOMIC_RELAXED);
+}
+
+uint32_t hooks_load_rule(const struct hooks *h, unsigned int func)
+{
+	return func < IMAD_FUNC_COUNT ? __atomic_load_n(&h->skel->bss->control.load_rule[func], __ATOMIC_RELAXED) : 0;
 }
 
 void hooks_new_epoch(struct hooks *h)

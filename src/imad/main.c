@@ -23,6 +23,7 @@
 
 #include <imad/audit.h>
 #include <imad/digest.h>
+#include <imad/file.h>
 #include <imad/journal.h>
 #include <imad/known.h>
 #include <imad/log.h>
@@ -111,31 +112,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* A small text file; returns its size or negative errno. */
-static ssize_t read_small(const char *path, char *ret, size_t size)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while (len < size && (n = read(fd, ret + len, size - len)) != 0) {
-		if (n < 0)
-			return -errno;
-		len += n;
-	}
-	if (len == size)
-		return -EFBIG;
-	ret[len] = '\0';
-	return len;
-}
-
 static int read_config(struct daemon *d, const char *given)
 {
 	static char text[CONF_TEXT_MAX + 1]; /* too large for the stack of a daemon */
 	const char *path = given ? given : CONF_PATH;
-	ssize_t n = read_small(path, text, sizeof(text));
+	ssize_t n = file_read_small(path, text, sizeof(text));
 	struct parse_error e = { 0 };
 	int r;
 
@@ -155,7 +136,7 @@ static int read_cmdline(struct daemon *d)
 	struct parse_error e = { 0 };
 	int r;
 
-	if (read_small("/proc/cmdline", text, sizeof(text)) < 0)
+	if (file_read_small("/proc/cmdline", text, sizeof(text)) < 0)
 		return 0;
 	r = conf_parse_cmdline(&d->conf, text, &e);
 	if (r < 0)
@@ -206,7 +187,7 @@ static bool kernel_can_hash(const struct daemon *d)
 	char text[256] = "", *algo;
 
 	/* The first record of the kernel's own list is hashed with its default algorithm. */
-	if (read_small("/sys/kernel/security/ima/ascii_runtime_measurements", text, sizeof(text)) == -ENOENT)
+	if (file_read_small("/sys/kernel/security/ima/ascii_runtime_measurements", text, sizeof(text)) == -ENOENT)
 		return false;
 	algo = strchr(text, ':');
 	while (algo && algo > text && algo[-1] != ' ')
@@ -237,11 +218,11 @@ static void secure_resources(void)
 static void note_start(struct daemon *d)
 {
 	char text[128];
-	ssize_t n = read_small("/proc/sys/kernel/random/boot_id", d->boot_id, sizeof(d->boot_id));
+	ssize_t n = file_read_small("/proc/sys/kernel/random/boot_id", d->boot_id, sizeof(d->boot_id));
 
 	d->boot_id[n > 0 ? strcspn(d->boot_id, "\n") : 0] = '\0';
 	clock_gettime(CLOCK_REALTIME, &d->started);
-	if (read_small("/proc/uptime", text, sizeof(text)) > 0)
+	if (file_read_small("/proc/uptime", text, sizeof(text)) > 0)
 		(void)sscanf(text, "%lf", &d->started_after_boot);
 }
 

@@ -8,122 +8,42 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <imad/appended.h>
 #include <imad/appraise.h>
-#include <imad/file.h>
 #include <imad/finder.h>
 #include <imad/log.h>
-#include <imad/modsig.h>
-#include <imad/pkcs7.h>
 #include <imad/util.h>
 
 #include "main.h"
 
 #define TOLD_A_SECOND 20
 
-/* All @n bytes at @offset. 0 or negative errno; -ESTALE: they are not there any more. */
-static int read_at(int fd, void *to, size_t n, uint64_t offset)
+/* 0 or negative errno. */
+static int collect_appended(const struct daemon *d, void *scratch, int fd, bool labels, struct engine_content *content)
 {
-	size_t done = 0;
-	ssize_t got;
-
-	while (done < n) {
-		got = pread(fd, (uint8_t *)to + done, n - done, (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			return -ESTALE;
-		done += (size_t)got;
-	}
-	return 0;
-}
-
-/* The appended signature of @fd: 0 and *@ret, -ENODATA if there is none that could be one, or another negative errno. */
-static int read_modsig(int fd, struct modsig *at, uint8_t **ret, struct pkcs7 **message, const char **why)
-{
-	cleanup_free uint8_t *der = NULL;
-	uint8_t tail[MODSIG_TAIL];
-	struct stat st;
-	int r;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size <= MODSIG_TAIL)
-		return -ENODATA;
-	r = read_at(fd, tail, sizeof(tail), (uint64_t)st.st_size - sizeof(tail));
-	if (r == 0)
-		r = modsig_find(tail, sizeof(tail), (uint64_t)st.st_size, at, why);
-	if (r < 0)
-		return r;
-	der = malloc(at->der);
-	if (!der)
-		return -ENOMEM;
-	r = read_at(fd, der, at->der, at->content);
-	if (r == 0)
-		r = pkcs7_parse(der, at->der, message, why);
-	if (r == 0)
-		*ret = take_ptr(der);
-	return r;
-}
-
-/* 1: it is good; 0: it is not, or there is none; negative errno. */
-static int collect_modsig(const struct trust *t, void *scratch, int fd, struct engine_content *content)
-{
-	cleanup(pkcs7_freep) struct pkcs7 *message = NULL;
-	const struct algo *algo;
-	const char *why = NULL;
-	struct modsig at;
-	int r = read_modsig(fd, &at, &content->modsig, &message, &why);
-
-	if (r == -EBADMSG)
-		log_msg(LOG_DEBUG, "'%s': %s: taken for unsigned", content->name, why);
-	if (r < 0)
-		return r == -EBADMSG || r == -ENODATA ? 0 : r;
-	content->modsig_len = at.der;
-	algo = pkcs7_algo(message);
-	if (algo)
-		r = file_hash_first(scratch, fd, at.content, algo, &content->digest_modsig);
-	if (r < 0)
-		return r;
-	r = pkcs7_verify(message, trust_keys(t), &content->digest_modsig, &why);
-	if (why)
-		log_msg(LOG_DEBUG, "'%s': %s", content->name, why);
-	return r < 0 ? r : r == SIGNATURE_OK;
-}
-
-/* What the appended signature adds to what was found of the label. 0 or negative errno. */
-static int find_modsig(const struct daemon *d, const struct trust *t, int fd, bool good, struct engine_content *content)
-{
+	cleanup(trust_unrefp) struct trust *t = daemon_trust(d);
 	cleanup(finder_done) struct finder label = { 0 };
-	int r = finder_read(fd, &label);
+	struct appended a = { 0 };
+	int r = appended_read(scratch, fd, t, &a);
 
-	if (!(content->found & IMAD_FOUND_DENIED) && content->digest_modsig.size && trust_denies(t, &content->digest_modsig)) {
-		content->found |= IMAD_FOUND_DENIED;
-		content->denied = content->digest_modsig;
-	}
-	if (r < 0 || !finder_yields(t, &label))
+	if (r == 0 && a.why)
+		log_msg(LOG_DEBUG, "'%s': %s", content->name, a.why);
+	if (r < 0 || !a.der)
 		return r;
-	content->found |= IMAD_FOUND_MODSIG | (good ? IMAD_FOUND_MODSIG_GOOD : 0);
-	if (IMAD_FOUND_KIND(content->found) == IMAD_LABEL_NONE) /* what appraise_algos= is about then */
-		content->found |= IMAD_FOUND(IMAD_LABEL_NONE, 0, d->hash->id);
-	return 0;
+	content->modsig = a.der;
+	content->modsig_len = a.n;
+	content->digest_modsig = a.digest;
+	r = labels ? finder_read(fd, &label) : 0;
+	if (r == 0 && labels)
+		appended_found(t, &label, &a, (unsigned int)d->hash->id, &content->found, &content->denied);
+	return r;
 }
 
 int daemon_collect_beside(struct daemon *d, void *scratch, int fd, unsigned int needs, struct engine_content *content)
 {
-	cleanup(trust_unrefp) struct trust *trust = NULL;
-	int r;
-
 	if ((needs & ENGINE_VERITY) && finder_verity_digest(fd, &content->verity) < 0)
 		content->verity.size = 0;
-	if (!(needs & (ENGINE_MODSIG | ENGINE_LABEL)))
-		return 0;
-	trust = daemon_trust(d);
-	r = collect_modsig(trust, scratch, fd, content);
-	if (r < 0 || !content->modsig || !(needs & ENGINE_LABEL))
-		return r < 0 ? r : 0;
-	return find_modsig(d, trust, fd, r > 0, content);
+	return needs & (ENGINE_MODSIG | ENGINE_LABEL) ? collect_appended(d, scratch, fd, needs & ENGINE_LABEL, content) : 0;
 }
 
 void daemon_tell_no_verity(void *arg, const char *name, uint64_t dev, uint64_t ino, uint32_t pid, uint32_t uid)

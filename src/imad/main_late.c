@@ -148,6 +148,7 @@ static void on_data(void *arg, const struct imad_data_event *e)
 	if (!e->slots) { /* refused, not measured */
 		struct failure f = {
 			.name = e->name, .pid = e->tgid, .uid = e->uid, .func = e->func, .cause = e->cause, .denied = e->denied,
+			.rule = hooks_load_rule(d->hooks, e->func),
 		};
 
 		daemon_tell_failure(d, &f);

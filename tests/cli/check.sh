@@ -145,4 +145,31 @@ expect 3 "$T/deny:1: neither ALGO:HEX nor bin:HEX nor key:HEX: 'broken'" check "
 expect 2 'no file or folder given' check
 expect 2 "unknown hash algorithm 'rot13'" check --algos sha256,rot13 "$W"
 expect 2 'a number from 1 to 64' check --jobs x "$W"
+# Signatures appended to modules, by the kernel's sign-file (imasig|modsig); the content is that of tests/data/modsig.
+data=$(dirname "$0")/../data/modsig
+mkdir "$T/modules" "$T/modkeys"
+M="$T/modules"
+cp "$data/rsa.der" "$data/p256.der" "$T/modkeys"
+: >"$T/deny"
+for f in rsa.sha256 rsa.skid p256.sha512 p384.sha256 wrong.sha256; do cp "$data/content.$f" "$M/$f"; done
+for f in changed cut label hash; do cp "$data/content.rsa.sha256" "$M/$f"; done
+printf x | dd of="$M/changed" conv=notrunc status=none
+truncate -s -1 "$M/cut"
+cp "$data/content" "$M/unsigned"
+evm ima_hash -a sha256 "$M/hash"
+evm ima_sign -a sha256 --key "$T/rsa.key" "$M/label"
+modules() { "$IMACTL" check --config "$T/conf" --dir "$T/modkeys" --deny "$T/deny" "$@"; }
+for f in rsa.sha256 rsa.skid p256.sha512 hash label; do
+	expect 0 ': pass: .*; the signature appended to it is right$' modules --modsig "$M/$f"
+	expect 1 ': [a-zA-Z-]*signature[a-z-]*: ' modules --imasig "$M/$f"
+done
+for f in changed p384.sha256 wrong.sha256 cut unsigned; do expect 1 "/$f: [a-zA-Z-]*signature[a-z-]*: " modules --modsig "$M/$f"; done
+expect 1 'of the signature appended to it: ' modules --modsig "$M/changed"
+expect 0 '"appended":"good"' modules --modsig --json "$M/rsa.sha256"
+expect 1 '"cause":"invalid-signature","label":{"type":"none"},"appended":"bad","appended_why":"' modules --modsig --json "$M/wrong.sha256"
+echo 'appraise func=MODULE_CHECK appraise_type=imasig|modsig' >"$T/policy"
+expect 0 ': pass: ' modules --policy "$T/policy" --func MODULE_CHECK "$M/rsa.sha256"
+expect 1 ': [a-zA-Z-]*signature' modules --policy "$T/policy" --func MODULE_CHECK "$M/changed"
+echo "sha256:$(sha256sum <"$data/content" | cut -d' ' -f1)" >"$T/deny"
+expect 1 "; on the deny list is sha256:$(sha256sum <"$data/content" | cut -d' ' -f1)" modules --modsig "$M/rsa.sha256"
 done_testing
