@@ -40,7 +40,7 @@ echo 'measure func=BPRM_CHECK fowner=10001' >/tmp/measure
 start_imad --appraise enforce --policy /tmp/measure
 check "a policy that appraises" imactl policy load /tmp/policy
 cp /bin/sleep $W/ext4/sleep
-$W/ext4/sleep 5 &
+$W/ext4/sleep 60 &
 wait_for 10 grep -q sleep /proc/$!/comm
 check "a program that runs is not written" exits 26 /vm/probe write $W/ext4/sleep
 kill $!
@@ -87,7 +87,8 @@ loop=$(losetup -f --show $W/ext4/p)
 check "not while it is a loop device" held $W/ext4/p
 dd if=/dev/zero of=$loop bs=512 count=1 seek=7 conv=notrunc oflag=direct 2>/dev/null
 losetup -d $loop
-udevadm settle 2>/dev/null || sleep 1
+no_loop() { [ -z "$(losetup -j $W/ext4/p)" ]; }
+wait_for 20 no_loop # it is taken apart a little later, and until then can write
 check "changed through a loop device" denied $W/ext4/p
 restore $W/ext4/p
 
