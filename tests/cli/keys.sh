@@ -33,8 +33,8 @@ rm "$T/dir/junk.pem"
 mkfifo "$T/dir/fifo"
 expect 1 "'$T/dir/fifo': not a regular file" "$IMACTL" keys --config "$T/conf"
 rm "$T/dir/fifo"
-openssl req -new -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout "$T/old.key" -subj /CN=old 2>/dev/null |
-	openssl x509 -req -signkey "$T/old.key" -days -1 -out "$T/dir/old.pem" 2>/dev/null
+openssl req -new -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout "$T/old.key" -subj /CN=old -out "$T/old.req" 2>/dev/null
+openssl x509 -req -in "$T/old.req" -signkey "$T/old.key" -days -1 -out "$T/dir/old.pem" 2>/dev/null
 keys 0 ' expired  CN=old  old.pem$'
 rm "$T/dir/old.pem"
 expect 3 "$T/none: No such file" "$IMACTL" keys --dir "$T/none"
