@@ -25,6 +25,9 @@ static const struct {
 	{ "verify", cmd_verify,
 	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
 	  "      check the list and compare it with the TPM" },
+	{ "attest", cmd_attest,
+	  "--nonce HEX [--from N] [--dir DIR] [--list FILE] [--tcti TCTI] [--statedir DIR]\n"
+	  "      evidence for somebody else: a quote of the TPM and the list that leads to it" },
 	{ "export", cmd_export,
 	  "--format sha256sum|keylime-policy|cel-json|json [--bank ALGO]... [FILE]\n"
 	  "      the list in forms that other programs read" },
