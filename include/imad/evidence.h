@@ -6,9 +6,9 @@
  *   format     "imad-evidence"
  *   version    1; unknown members are ignored, other versions refused
  *   nonce      hex, as it was asked for; the quote's own is the one that counts
- *   boot_id    of the kernel, a UUID
+ *   boot_id    of the kernel, a UUID; a hint, nothing signs it
  *   quote      { attest: TPMS_ATTEST, signature: TPMT_SIGNATURE }, base64 (TPM 2.0 part 2)
- *   ak         { pem: SubjectPublicKeyInfo, name: hex of TPM2B_NAME without its size }
+ *   ak         TPM2B_PUBLIC of the key that signed, base64
  *   pcrs       { "10": { "sha1": hex, "sha256": hex }, ... }: the values that were quoted
  *   list       { encoding: "ima-binary-le", from, quoted, total, imported, data }
  *
@@ -33,7 +33,7 @@ struct evidence {
 	char boot_id[EVIDENCE_BOOT_ID + 1];
 	struct buf nonce;		/* bytes */
 	struct buf attest, signature;
-	struct buf ak_pem, ak_name;	/* text; bytes */
+	struct buf ak;
 	struct pcr_value pcrs[EVIDENCE_PCRS_MAX]; /* ascending */
 	unsigned int n_pcrs;
 	uint64_t from, quoted, total;

@@ -50,7 +50,7 @@ int settle(const struct mapped *list, bool imported, const struct quote *q, cons
 
 /* --- attest_dir.c */
 
-/* The evidence as files for other programs; @ak_public: TPM2B_PUBLIC. An exit code; why is told. */
-int attest_write_dir(const char *dir, const struct evidence *e, const struct quote *q, const struct buf *ak_public);
+/* The evidence as files for other programs. An exit code; why is told. */
+int attest_write_dir(const char *dir, const struct evidence *e, const struct quote *q, const struct buf *ak_pem);
 
 #endif

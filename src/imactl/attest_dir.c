@@ -85,13 +85,13 @@ static int put_envelope(const char *dir, const struct evidence *e)
 	return put(dir, "evidence.json", &text);
 }
 
-int attest_write_dir(const char *dir, const struct evidence *e, const struct quote *q, const struct buf *ak_public)
+int attest_write_dir(const char *dir, const struct evidence *e, const struct quote *q, const struct buf *ak_pem)
 {
 	const struct {
 		const char *name;
 		const struct buf *content;
 	} files[] = { { "list.bin", &e->list }, { "quote.msg", &e->attest }, { "quote.sig", &e->signature },
-		      { "ak.pem", &e->ak_pem }, { "ak.pub", ak_public } };
+		      { "ak.pem", ak_pem }, { "ak.pub", &e->ak } };
 	int code;
 
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)

@@ -21,7 +21,7 @@ struct attest {
 	/* found */
 	struct ak *ak;
 	struct tpm *tpm;
-	struct buf ak_public;
+	struct buf ak_pem;
 	struct quote quote;
 	struct evidence e;
 	bool settled; /* the list leads to the quote */
@@ -31,7 +31,7 @@ static void attest_done(struct attest *a)
 {
 	ak_free(a->ak);
 	tpm_free(a->tpm);
-	buf_done(&a->ak_public);
+	buf_done(&a->ak_pem);
 	evidence_done(&a->e);
 }
 
@@ -45,13 +45,11 @@ static void read_boot_id(struct evidence *e)
 
 static int open_tpm(struct attest *a, struct why *why)
 {
-	int r = ak_kept(a->tcti, a->statedir, &a->ak, &a->e.ak_pem, why);
+	int r = ak_kept(a->tcti, a->statedir, &a->ak, &a->ak_pem, why);
 
 	if (r < 0)
 		return r;
-	r = ak_public(a->ak, &a->ak_public);
-	if (r == 0)
-		r = ak_name(a->ak, &a->e.ak_name);
+	r = ak_public(a->ak, &a->e.ak);
 	if (r == 0)
 		r = tpm_open(a->tcti, &a->tpm);
 	return r < 0 ? why_set(why, r, "cannot use the TPM at '%s': %s", a->tcti, strerror(-r)) : 0;
@@ -166,7 +164,7 @@ static int attest(struct attest *a)
 	read_boot_id(&a->e);
 	if (!a->settled)
 		(void)complain(0, "the list does not lead to what the TPM quotes: whoever verifies this will refuse it");
-	return a->dir ? attest_write_dir(a->dir, &a->e, &a->quote, &a->ak_public) : put_envelope(a);
+	return a->dir ? attest_write_dir(a->dir, &a->e, &a->quote, &a->ak_pem) : put_envelope(a);
 }
 
 static int parse_from(const char *text, uint64_t *ret)

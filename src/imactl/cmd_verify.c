@@ -18,7 +18,7 @@
 #include <imad/ctl.h>
 #include <imad/replay.h>
 
-#include "imactl.h"
+#include "verify_evidence.h"
 
 #define cleanup_json cleanup(json_putp)
 
@@ -343,6 +343,9 @@ int cmd_verify(const struct imactl *ctl, int argc, char **argv)
 	cleanup_free char *live = join_path(ctl->rundir, "binary_runtime_measurements");
 	cleanup(verify_done) struct verify v = { .reasons = json_object_new_array() };
 
+	for (int i = 1; i < argc; i++) /* of another host, and so with other options */
+		if (strncmp(argv[i], "--evidence", strlen("--evidence")) == 0)
+			return cmd_verify_evidence(ctl, argc, argv);
 	if (parse_options(argc, argv, &v) < 0)
 		return IMACTL_USAGE;
 	v.path = v.list ? v.list : live;

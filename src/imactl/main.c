@@ -24,7 +24,10 @@ static const struct {
 	  "      what this host lacks for imad, and the line that adds it" },
 	{ "verify", cmd_verify,
 	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
-	  "      check the list and compare it with the TPM" },
+	  "      check the list and compare it with the TPM\n"
+	  "  verify --evidence FILE --ak PEM --nonce HEX [--state FILE] [--reference FILE]... [--key CERT]...\n"
+	  "             [--pcr N]... [--bank ALGO]... [--list FILE] [--no-violations] [--json]\n"
+	  "      check what imactl attest gave on another host; asks no TPM and no daemon" },
 	{ "attest", cmd_attest,
 	  "--nonce HEX [--from N] [--dir DIR] [--list FILE] [--tcti TCTI] [--statedir DIR]\n"
 	  "      evidence for somebody else: a quote of the TPM and the list that leads to it" },

@@ -30,8 +30,7 @@ void evidence_done(struct evidence *e)
 	buf_done(&e->nonce);
 	buf_done(&e->attest);
 	buf_done(&e->signature);
-	buf_done(&e->ak_pem);
-	buf_done(&e->ak_name);
+	buf_done(&e->ak);
 	buf_done(&e->list);
 }
 
@@ -185,7 +184,7 @@ static int get_count(struct json_object *root, const char *path, uint64_t *ret, 
 	return 0;
 }
 
-static int take_banks(const char *pcr, struct json_object *banks, struct pcr_value *v, struct parse_error *e)
+static int take_banks(struct json_object *banks, struct pcr_value *v, struct parse_error *e)
 {
 	if (!json_object_is_type(banks, json_type_object))
 		return wrong(e, "pcrs", "values of a PCR are not an object");
@@ -202,7 +201,6 @@ static int take_banks(const char *pcr, struct json_object *banks, struct pcr_val
 			return wrong(e, "pcrs", "a value is not hex of the bank's size");
 		v->bank[v->n++] = d;
 	}
-	(void)pcr;
 	return v->n > 0 ? 0 : wrong(e, "pcrs", "a PCR without values");
 }
 
@@ -226,7 +224,7 @@ static int take_pcrs(struct json_object *root, struct evidence *ev, struct parse
 		if (ev->n_pcrs > 0 && ev->pcrs[ev->n_pcrs - 1].pcr >= pcr)
 			return wrong(e, "pcrs", "not in ascending order");
 		v->pcr = (unsigned int)pcr;
-		r = take_banks(name, banks, v, e);
+		r = take_banks(banks, v, e);
 		if (r < 0)
 			return r;
 		ev->n_pcrs++;
@@ -275,6 +273,14 @@ static int take_head(struct json_object *root, struct parse_error *e)
 	return r == 0 && version != VERSION ? wrong(e, "version", "unknown") : r;
 }
 
+static bool is_uuid(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-' : !strchr("0123456789abcdef", text[i]))
+			return false;
+	return n == EVIDENCE_BOOT_ID;
+}
+
 static int take_all(struct json_object *root, struct evidence *ev, struct parse_error *e)
 {
 	const char *text;
@@ -285,6 +291,8 @@ static int take_all(struct json_object *root, struct evidence *ev, struct parse_
 		r = get_hex(root, "nonce", 64, &ev->nonce, e);
 	if (r == 0)
 		r = get_text(root, "boot_id", EVIDENCE_BOOT_ID, &text, &n, e);
+	if (r == 0 && !is_uuid(text, n))
+		r = wrong(e, "boot_id", "not a UUID");
 	if (r == 0)
 		memcpy(ev->boot_id, text, n);
 	if (r == 0)
@@ -292,16 +300,12 @@ static int take_all(struct json_object *root, struct evidence *ev, struct parse_
 	if (r == 0)
 		r = get_base64(root, "quote.signature", BLOB_MAX, &ev->signature, e);
 	if (r == 0)
-		r = get_text(root, "ak.pem", BLOB_MAX, &text, &n, e);
-	if (r == 0)
-		buf_add(&ev->ak_pem, text, n);
-	if (r == 0)
-		r = get_hex(root, "ak.name", 128, &ev->ak_name, e);
+		r = get_base64(root, "ak", BLOB_MAX, &ev->ak, e);
 	if (r == 0)
 		r = take_pcrs(root, ev, e);
 	if (r == 0)
 		r = take_list(root, ev, e);
-	return r == 0 ? buf_error(&ev->ak_pem) : r;
+	return r;
 }
 
 int evidence_parse(const char *text, size_t n, struct evidence *ret, struct parse_error *e)
@@ -334,7 +338,7 @@ int evidence_parse(const char *text, size_t n, struct evidence *ret, struct pars
 	return r;
 }
 
-/* --- writing: all values are of our making, nothing in them needs escaping but the PEM's newlines */
+/* --- writing: all values are of our making, nothing in them needs escaping */
 
 static void put_pcrs(const struct evidence *e, struct buf *out)
 {
@@ -353,16 +357,6 @@ static void put_pcrs(const struct evidence *e, struct buf *out)
 	buf_add_str(out, "},\n");
 }
 
-static void put_pem(const struct buf *pem, struct buf *out)
-{
-	for (size_t i = 0; i < pem->len; i++) {
-		if (pem->data[i] == '\n')
-			buf_add_str(out, "\\n");
-		else
-			buf_add_u8(out, pem->data[i]);
-	}
-}
-
 int evidence_format(const struct evidence *e, struct buf *out)
 {
 	buf_addf(out, "{\"format\": \"%s\", \"version\": %d,\n \"nonce\": \"", FORMAT, VERSION);
@@ -371,11 +365,9 @@ int evidence_format(const struct evidence *e, struct buf *out)
 	(void)base64_encode(e->attest.data, e->attest.len, out);
 	buf_add_str(out, "\",\n           \"signature\": \"");
 	(void)base64_encode(e->signature.data, e->signature.len, out);
-	buf_add_str(out, "\"},\n \"ak\": {\"pem\": \"");
-	put_pem(&e->ak_pem, out);
-	buf_add_str(out, "\",\n        \"name\": \"");
-	buf_add_hex(out, e->ak_name.data, e->ak_name.len);
-	buf_add_str(out, "\"},\n");
+	buf_add_str(out, "\"},\n \"ak\": \"");
+	(void)base64_encode(e->ak.data, e->ak.len, out);
+	buf_add_str(out, "\",\n");
 	put_pcrs(e, out);
 	buf_addf(out, " \"list\": {\"encoding\": \"%s\", \"from\": %llu, \"quoted\": %llu, \"total\": %llu, \"imported\": %s",
 		 ENCODING, (unsigned long long)e->from, (unsigned long long)e->quoted, (unsigned long long)e->total,
