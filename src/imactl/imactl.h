@@ -40,6 +40,7 @@ int cmd_check(const struct imactl *ctl, int argc, char **argv);
 int cmd_keys(const struct imactl *ctl, int argc, char **argv);
 int cmd_export(const struct imactl *ctl, int argc, char **argv);
 int cmd_attest(const struct imactl *ctl, int argc, char **argv);
+int cmd_enroll(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
 int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
