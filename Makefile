@@ -33,7 +33,7 @@ link_asan     := -fsanitize=address,undefined
 # What each program links. A room that reaches for a library not named for its
 # test fails to link: these lines are the architecture, and the linker checks it.
 pkgs_imad           := libbpf libcrypto tss2-esys tss2-tctildr tss2-rc libsystemd json-c inih audit
-pkgs_imactl         := libcrypto json-c inih tss2-esys tss2-tctildr tss2-rc
+pkgs_imactl         := libcrypto json-c inih tss2-esys tss2-tctildr tss2-rc tss2-mu
 pkgs_test_audit     := audit
 pkgs_test_conf      := inih
 pkgs_test_critical  := libcrypto
@@ -55,7 +55,7 @@ pkgs_test_signature_rate := libcrypto
 pkgs_test_store     := libcrypto
 pkgs_test_server    := libsystemd
 pkgs_test_server_fd := libsystemd
-pkgs_fuzz           := libcrypto inih
+pkgs_fuzz           := libcrypto inih json-c tss2-mu
 libs = $(if $(pkgs_$1),$(shell $(PKG_CONFIG) --libs $(pkgs_$1)))
 
 own_cppflags := -Iinclude -D_GNU_SOURCE -DIMAD_VERSION='"$(VERSION)"' \

@@ -20,6 +20,12 @@ struct replay;
  * Returns 0, -EINVAL when @wanted is not well-formed or too many, or as digest_buf().
  */
 int replay_new(const struct pcr_value *wanted, unsigned int n_wanted, bool imported, struct replay **ret);
+
+/*
+ * Before the first feed: go on from @records records that were replayed before, to these values (each
+ * wanted bank must be among them, else -ENOENT). The list that is fed begins behind those.
+ */
+int replay_resume(struct replay *r, const struct pcr_value *values, unsigned int n, uint64_t records);
 void replay_free(struct replay *r);
 void replay_freep(struct replay **r);
 
@@ -36,11 +42,12 @@ struct replay_bank {
 	uint8_t algo;
 	bool matched;		/* some prefix of the list replays to the wanted value */
 	uint64_t matched_at;	/* number of records in the longest such prefix */
+	uint64_t matched_since; /* that of the shortest with only records of other PCRs between them */
 	struct digest wanted, replayed; /* replayed: after the last record */
 };
 
 struct replay_result {
-	uint64_t records;
+	uint64_t records; /* with those before replay_resume(); all other counts are without */
 	uint64_t violations;
 	uint64_t bad_digest;	    /* records whose header digest is not that of their data */
 	uint64_t first_bad_digest;  /* 0-based index of the first, valid if bad_digest > 0 */

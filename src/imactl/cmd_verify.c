@@ -18,7 +18,7 @@
 #include <imad/ctl.h>
 #include <imad/replay.h>
 
-#include "imactl.h"
+#include "verify_evidence.h"
 
 #define cleanup_json cleanup(json_putp)
 
@@ -73,30 +73,6 @@ __attribute__((format(printf, 3, 4))) static void conclude(struct verify *v, enu
 
 /* --- gathering */
 
-/* One pass for the count and the PCRs. A malformed list is the replay's to report. */
-static int scan(struct verify *v, struct why *why)
-{
-	cleanup(records_done) struct records r = { .fd = -1 };
-	struct list_record record;
-	const char *malformed;
-	int err = records_open(v->path, &r);
-
-	v->pcrs = (struct pcr_set){ 0 };
-	while (err >= 0 && (err = records_next(&r, &record, &malformed)) > 0) {
-		unsigned int i = 0;
-
-		while (i < v->pcrs.n && v->pcrs.value[i].pcr != record.pcr)
-			i++;
-		if (i < v->pcrs.n)
-			continue;
-		if (i == ARRAY_SIZE(v->pcrs.value))
-			return why_set(why, -E2BIG, "records of more than %u PCRs", i);
-		v->pcrs.value[v->pcrs.n++].pcr = record.pcr;
-	}
-	v->floor = r.n;
-	return err == -EBADMSG || err == 0 ? 0 : why_set(why, err, "%s", strerror(-err));
-}
-
 static int sync_live(const struct imactl *ctl, struct verify *v, struct why *why)
 {
 	cleanup(buf_done) struct buf answer = { 0 };
@@ -126,19 +102,6 @@ static int read_pcrs(struct verify *v, struct why *why)
 	return r == -ENOENT ? pcrs_from_tpm(TPM_TCTI, &v->pcrs, why) : r;
 }
 
-/* The kernel's own record at the top of a list that imad carried on. */
-static bool is_imported(const struct verify *v)
-{
-	cleanup(file_closep) FILE *f = info_open(v->path);
-	cleanup_json struct json_object *info = NULL;
-	const char *kind;
-
-	if (!f || info_next(f, 0, &info) == 0)
-		return v->imported;
-	kind = info_text(info, "kind");
-	return v->imported || (kind && strcmp(kind, "import") == 0);
-}
-
 static int feed(struct replay *replay, int fd)
 {
 	cleanup_free uint8_t *chunk = malloc(CHUNK);
@@ -158,7 +121,7 @@ static int replay(struct verify *v, struct why *why)
 
 	if (fd < 0)
 		return why_set(why, -errno, "%s", strerror(errno));
-	r = replay_new(v->pcrs.value, v->have_pcrs ? v->pcrs.n : 0, is_imported(v), &replay);
+	r = replay_new(v->pcrs.value, v->have_pcrs ? v->pcrs.n : 0, v->imported || list_is_imported(v->path), &replay);
 	if (r == 0)
 		r = feed(replay, fd);
 	if (r < 0)
@@ -303,7 +266,7 @@ static void tell(const struct verify *v)
 /* One round. 0, also when there is no PCR to compare with (told in @no_pcrs); negative errno: no list. */
 static int attempt(const struct imactl *ctl, struct verify *v, struct why *no_pcrs, struct why *no_list)
 {
-	int r = scan(v, no_list);
+	int r = list_scan(v->path, &v->pcrs, &v->floor, no_list);
 
 	if (r < 0)
 		return r;
@@ -380,6 +343,9 @@ int cmd_verify(const struct imactl *ctl, int argc, char **argv)
 	cleanup_free char *live = join_path(ctl->rundir, "binary_runtime_measurements");
 	cleanup(verify_done) struct verify v = { .reasons = json_object_new_array() };
 
+	for (int i = 1; i < argc; i++) /* of another host, and so with other options */
+		if (strncmp(argv[i], "--evidence", strlen("--evidence")) == 0)
+			return cmd_verify_evidence(ctl, argc, argv);
 	if (parse_options(argc, argv, &v) < 0)
 		return IMACTL_USAGE;
 	v.path = v.list ? v.list : live;

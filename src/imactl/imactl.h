@@ -39,6 +39,8 @@ int cmd_sign(const struct imactl *ctl, int argc, char **argv);
 int cmd_check(const struct imactl *ctl, int argc, char **argv);
 int cmd_keys(const struct imactl *ctl, int argc, char **argv);
 int cmd_export(const struct imactl *ctl, int argc, char **argv);
+int cmd_attest(const struct imactl *ctl, int argc, char **argv);
+int cmd_enroll(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
 int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
@@ -95,6 +97,13 @@ void records_done(struct records *r);
  */
 int records_next(struct records *r, struct list_record *ret, const char **why);
 size_t records_tail(const struct records *r);
+
+/* Whether the first record is the kernel's own, which imad carried on; record_info tells. */
+bool list_is_imported(const char *path);
+
+/* One pass for the number of records and their PCRs. A malformed list is counted up to that record: the replay tells. */
+struct pcr_set;
+int list_scan(const char *path, struct pcr_set *ret, uint64_t *count, struct why *why);
 
 /* Name of record @index of the list at @path, for messages; "" if there is none. To be freed, may be NULL. */
 char *record_name(const char *path, uint64_t index);

@@ -25,7 +25,17 @@ static const struct {
 	  "      what this host lacks for imad, and the line that adds it" },
 	{ "verify", cmd_verify,
 	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
-	  "      check the list and compare it with the TPM" },
+	  "      check the list and compare it with the TPM\n"
+	  "  verify --evidence FILE --ak PEM --nonce HEX [--state FILE] [--reference FILE]... [--key CERT]...\n"
+	  "             [--pcr N]... [--bank ALGO]... [--list FILE] [--no-violations] [--json]\n"
+	  "      check what imactl attest gave on another host; asks no TPM and no daemon" },
+	{ "attest", cmd_attest,
+	  "--nonce HEX [--from N] [--dir DIR] [--list FILE] [--tcti TCTI] [--statedir DIR]\n"
+	  "      evidence for somebody else: a quote of the TPM and the list that leads to it" },
+	{ "enroll", cmd_enroll,
+	  "[--ek rsa2048|p256] [--tcti TCTI] [--statedir DIR] | --activate FILE [...]\n"
+	  "  enroll --challenge FILE --dir DIR (--ca FILE... | --without-certificate) | --confirm HEX --dir DIR\n"
+	  "      make a verifier sure that the key of imactl attest is in a genuine TPM: two steps a side" },
 	{ "export", cmd_export,
 	  "--format sha256sum|keylime-policy|cel-json|json [--bank ALGO]... [FILE]\n"
 	  "      the list in forms that other programs read" },

@@ -153,3 +153,38 @@ const char *info_text(struct json_object *info, const char *key)
 
 	return json_object_object_get_ex(info, key, &o) ? json_object_get_string(o) : NULL;
 }
+
+bool list_is_imported(const char *path)
+{
+	cleanup(file_closep) FILE *f = info_open(path);
+	cleanup(json_putp) struct json_object *info = NULL;
+	const char *kind;
+
+	if (!f || info_next(f, 0, &info) == 0)
+		return false;
+	kind = info_text(info, "kind");
+	return kind && strcmp(kind, "import") == 0;
+}
+
+int list_scan(const char *path, struct pcr_set *ret, uint64_t *count, struct why *why)
+{
+	cleanup(records_done) struct records r = { .fd = -1 };
+	struct list_record record;
+	const char *malformed;
+	int err = records_open(path, &r);
+
+	*ret = (struct pcr_set){ .n = 0 };
+	while (err >= 0 && (err = records_next(&r, &record, &malformed)) > 0) {
+		unsigned int i = 0;
+
+		while (i < ret->n && ret->value[i].pcr != record.pcr)
+			i++;
+		if (i < ret->n)
+			continue;
+		if (i == ARRAY_SIZE(ret->value))
+			return why_set(why, -E2BIG, "records of more than %u PCRs", i);
+		ret->value[ret->n++].pcr = record.pcr;
+	}
+	*count = r.n;
+	return err == -EBADMSG || err == 0 ? 0 : why_set(why, err, "%s", strerror(-err));
+}

@@ -22,7 +22,7 @@ struct bank {
 	struct digest value, padded;
 	bool has_padded;
 	bool matched;
-	uint64_t matched_at;
+	uint64_t matched_at, matched_since;
 };
 
 struct replay {
@@ -47,6 +47,8 @@ static void compare(struct bank *b, uint64_t records)
 		b->has_padded = false;
 	}
 	if (equal(&b->value, b->wanted)) {
+		if (!b->matched || b->matched_at + 1 < records)
+			b->matched_since = records;
 		b->matched = true;
 		b->matched_at = records;
 		b->has_padded = false;
@@ -185,6 +187,27 @@ int replay_new(const struct pcr_value *wanted, unsigned int n_wanted, bool impor
 	return 0;
 }
 
+int replay_resume(struct replay *r, const struct pcr_value *values, unsigned int n, uint64_t records)
+{
+	const struct digest *from[REPLAY_BANKS_MAX] = { NULL };
+
+	for (unsigned int i = 0; i < r->n_banks; i++) {
+		for (unsigned int k = 0; k < n; k++)
+			for (unsigned int m = 0; values[k].pcr == r->banks[i].pcr && m < values[k].n; m++)
+				if (values[k].bank[m].algo == r->banks[i].algo->id)
+					from[i] = &values[k].bank[m];
+		if (!from[i])
+			return -ENOENT;
+	}
+	r->records = records;
+	for (unsigned int i = 0; i < r->n_banks; i++) {
+		r->banks[i].value = *from[i];
+		r->banks[i].matched = false;
+		compare(&r->banks[i], records);
+	}
+	return 0;
+}
+
 void replay_free(struct replay *r)
 {
 	if (!r)
@@ -238,6 +261,7 @@ void replay_result(const struct replay *r, struct replay_result *ret)
 			.algo = b->algo->id,
 			.matched = b->matched,
 			.matched_at = b->matched_at,
+			.matched_since = b->matched_since,
 			.wanted = *b->wanted,
 			.replayed = b->value,
 		};
