@@ -15,6 +15,7 @@ UNITDIR     ?= $(PREFIX)/lib/systemd/system
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 CLANG       ?= clang
 LLVM_STRIP  ?= llvm-strip
+LLVM_OBJDUMP ?= llvm-objdump
 BPFTOOL     ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 INSTALL     ?= install
 CFLAGS      ?= -O2 -g
@@ -114,8 +115,9 @@ build/fuzz/fuzz_label: src/imad/finder.c # it asks nothing of the kernel but wha
 .PHONY: all check lint asan fuzz vmtest test demo install clean help
 check: all $(tests) lint ## unit tests, imactl, install, lint; needs no root, no BPF, no TPM device
 	@IMACTL=$O/sbin/imactl tests/run $(tests) $(wildcard tests/cli/*.sh)
-lint: ## conventions that a compiler does not check
+lint: $G/imad.bpf.o ## conventions that a compiler does not check, and the stack of the BPF programs
 	@tests/lint
+	@LLVM_OBJDUMP=$(LLVM_OBJDUMP) tests/frames $^
 asan: ## the same tests under address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan check
 fuzz: $(fuzzers) ## every fuzzer for FUZZ_SECONDS (10) on its seed corpus

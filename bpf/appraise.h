@@ -256,7 +256,7 @@ int BPF_PROG(imad_file_mprotect, struct vm_area_struct *vma, unsigned long reqpr
 	match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, 0);
 	above = has_overlays ? inode_above(file, inode) : 0; /* the mapping is of the file beneath */
 	if (!(w.decision.action & IMAD_APPRAISE) && above) {
-		fill_facts_above(&w.facts, (const struct inode *)above, control.conds);
+		fill_facts_above(&w.facts, (const struct inode *)above);
 		match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, 0);
 	}
 	if (!(w.decision.action & IMAD_APPRAISE))

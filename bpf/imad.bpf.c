@@ -20,6 +20,7 @@
  * Order in every kernel: file_open -> fanotify OPEN_PERM -> ... -> fanotify
  * ACCESS_PERM at the first read -> bprm_check_security -> mmap_file.
  */
+#include "use.h"
 #include <imad/match.h>
 #include "kernel.h"
 #include <linux/bpf.h>
@@ -63,6 +64,14 @@ static __always_inline void writer_opened(struct file *file, struct inode *inode
 		emit(IMAD_EVENT_TOMTOU, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
 }
 
+static __always_inline void fill_names(struct imad_facts *f, struct super_block *sb)
+{
+	bpf_core_read(f->fsuuid, sizeof(f->fsuuid), &sb->s_uuid);
+	bpf_probe_read_kernel_str(f->fsname, sizeof(f->fsname), sb->s_type->name);
+	if (sb->s_subtype)
+		bpf_probe_read_kernel_str(f->fs_subtype, sizeof(f->fs_subtype), sb->s_subtype);
+}
+
 /* The daemon's own open: tell it what this file is, and have a generation to publish a verdict for. */
 static __noinline void answer_probe(struct file *file, struct inode *inode)
 {
@@ -76,7 +85,8 @@ static __noinline void answer_probe(struct file *file, struct inode *inode)
 	find_blobs();
 	__builtin_memset(p, 0, sizeof(*p));
 	fill_facts(&w, &file->f_path, inode, ~IMAD_COND_LABELS);
-	p->facts = w.facts;
+	__builtin_memcpy(&p->facts, &w.facts, __builtin_offsetof(struct imad_facts, labels));
+	fill_names(&p->facts, inode->i_sb);
 	p->object = label_of_file(inode);
 	p->subject = label_of_cred(bpf_get_current_task_btf()->cred);
 	p->facts.labels = labels_of(p->object, control.probe_labels == 2 ? p->subject : 0, control.probe_labels);
@@ -170,7 +180,7 @@ static __always_inline void expect_creds(struct walk *w, __u32 *slots, __u32 *ma
  * hold it: what appraisal would need to know then is found out before. No walk of the
  * rules for that: it would be one for each func, at each first open.
  */
-static __always_inline __u32 expect_kernel(const struct imad_facts *f, __u32 done)
+static __always_inline __u32 expect_kernel(const struct use_facts *f, __u32 done)
 {
 	return control.kernel_appraised && f->euid == 0 ? IMAD_SLOT_APPRAISE & ~done : 0;
 }
@@ -190,7 +200,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 {
 	__u32 mask = mask_done >> 32, done = (__u32)mask_done;
 	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
-	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0, unmatched = 0;
+	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0;
 	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false, loader;
 	struct inode *inode = file->f_inode;
 	struct imad_open o = {};
@@ -207,8 +217,8 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	slots = match(&w, func, mask, done);
 	if (g && (w.decision.pcr_slots & done))
 		reader_again(g, file, inode);
-	if (!w.decision.action)
-		unmatched = quiet;
+	if (w.decision.action)
+		quiet = 0;
 	if (w.decision.action & IMAD_APPRAISE) {
 		o.opts = w.decision.opts;
 		o.algos = w.decision.algos;
@@ -234,10 +244,10 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	}
 	if ((slots || maybe) && (r != -ERESTARTNOINTR || late))
 		want(file, inode, v, func, slots, maybe, r < 0 || late);
-	if (unmatched) {
+	if (quiet) { /* no FILE_CHECK rule matched */
 		g = gen_find(inode); /* want() may have made it */
 		if (g)
-			g->quiet = unmatched;
+			g->quiet = quiet;
 	}
 	return r;
 }

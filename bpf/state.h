@@ -160,7 +160,7 @@ static __always_inline __u32 done_slots(const struct imad_gen *g, const struct i
  * Note @slots as wanted at generation @gen, and keep what an older want still waits
  * for. Contended for ever: give up, the use hooks catch it.
  */
-static __always_inline void add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
+static __noinline void add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
 {
 	for (int i = 0; i < 8; i++) {
 		__u64 old = *word;

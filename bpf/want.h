@@ -64,7 +64,7 @@ static __always_inline bool is_skipped(struct inode *inode)
 }
 
 /* Who wants the inode measured, and whether somebody can change it meanwhile. */
-static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func, __u32 slots)
+static __noinline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func, __u32 slots)
 {
 	__u32 set = write_flags(file, inode), clear = IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION | IMAD_GEN_BARE;
 
@@ -106,6 +106,12 @@ static __always_inline __u32 take_sticky(struct file *file, struct inode *inode,
 
 static __noinline bool goes_round(struct inode *inode); /* restart.h */
 
+/* A use that nobody will hold. A function of its own, for its part of the stack. */
+static __noinline void emit_late(struct file *file, __u64 gen, __u32 func, __u32 slots)
+{
+	emit(IMAD_EVENT_LATE, file, file->f_inode, gen, func, slots, -1, NULL);
+}
+
 /* Note what an open wants. @refused: it goes no further, so whatever the gate does the daemon is told now. */
 static __always_inline void want(struct file *file, struct inode *inode, struct imad_verdict *v, __u32 func,
 				 __u32 slots, __u32 maybe, bool refused)
@@ -117,7 +123,7 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 
 	if (!g) { /* no memory: only the event is left */
 		if (slots)
-			emit(IMAD_EVENT_LATE, file, inode, 0, func, slots, -1, NULL);
+			emit_late(file, 0, func, slots);
 		return;
 	}
 	slots = take_sticky(file, inode, g, slots);
@@ -144,7 +150,7 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 	}
 	count(late);
 	if (refused || !goes_round(inode))
-		emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL);
+		emit_late(file, gen, func, slots);
 }
 
 /* A use that was not held and is not hashed here. @path: as of emit_with(). */

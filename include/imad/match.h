@@ -13,6 +13,14 @@
 #define __always_inline inline __attribute__((__always_inline__))
 #endif
 
+/*
+ * What the facts are held in. Hooks have no room for what filesystems are called: theirs is shorter,
+ * has the same fields else, and imad_match_fs_called() looks that up when a rule asks for it.
+ */
+#ifndef IMAD_MATCH_FACTS
+#define IMAD_MATCH_FACTS struct imad_facts
+#endif
+
 /* What the rules say of one event. Start from zeros with the open classes in @open. */
 struct imad_decision {
 	__u32 open;	 /* positive action bits whose class is still undecided */
@@ -25,7 +33,8 @@ struct imad_decision {
 };
 
 /* Conditions by what they are about; a group that no rule uses costs one test. */
-#define IMAD_CONDS_FS (IMAD_COND_FSMAGIC | IMAD_COND_FSNAME | IMAD_COND_FS_SUBTYPE | IMAD_COND_FSUUID)
+#define IMAD_CONDS_FS_CALLED (IMAD_COND_FSNAME | IMAD_COND_FS_SUBTYPE | IMAD_COND_FSUUID)
+#define IMAD_CONDS_FS (IMAD_COND_FSMAGIC | IMAD_CONDS_FS_CALLED)
 #define IMAD_CONDS_TASK (IMAD_COND_UID | IMAD_COND_EUID | IMAD_COND_GID | IMAD_COND_EGID)
 #define IMAD_CONDS_OWNER (IMAD_COND_FOWNER | IMAD_COND_FGROUP)
 
@@ -67,21 +76,27 @@ static __always_inline int imad_match_words(const void *a, const void *b, int wo
 	return !differ;
 }
 
-/* Those of @conds that are about the filesystem. Names must be zero to the end of the field. */
-static __always_inline int imad_match_fs(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+#ifndef IMAD_MATCH_FS_CALLED
+/* Names must be zero to the end of the field. */
+static __always_inline int imad_match_fs_called(const struct imad_rule *r, __u32 conds, const IMAD_MATCH_FACTS *f)
 {
-	if ((conds & IMAD_COND_FSMAGIC) && r->fsmagic != f->fsmagic)
-		return 0;
 	if ((conds & IMAD_COND_FSNAME) && !imad_match_words(r->fsname, f->fsname, 4))
 		return 0;
 	if ((conds & IMAD_COND_FS_SUBTYPE) && !imad_match_words(r->fs_subtype, f->fs_subtype, 4))
 		return 0;
-	if ((conds & IMAD_COND_FSUUID) && !imad_match_words(r->fsuuid, f->fsuuid, 2))
+	return !(conds & IMAD_COND_FSUUID) || imad_match_words(r->fsuuid, f->fsuuid, 2);
+}
+#endif
+
+/* Those of @conds that are about the filesystem. */
+static __always_inline int imad_match_fs(const struct imad_rule *r, __u32 conds, const IMAD_MATCH_FACTS *f)
+{
+	if ((conds & IMAD_COND_FSMAGIC) && r->fsmagic != f->fsmagic)
 		return 0;
-	return 1;
+	return !(conds & IMAD_CONDS_FS_CALLED) || imad_match_fs_called(r, conds, f);
 }
 
-static __always_inline int imad_match_task(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+static __always_inline int imad_match_task(const struct imad_rule *r, __u32 conds, const IMAD_MATCH_FACTS *f)
 {
 	if ((conds & IMAD_COND_UID) && !imad_match_id(f->uid, r->uid_op, r->uid))
 		return 0;
@@ -97,7 +112,7 @@ static __always_inline int imad_match_task(const struct imad_rule *r, __u32 cond
 }
 
 static __always_inline int imad_match_owner(const struct imad_rule *r, __u32 conds,
-					    const struct imad_facts *f)
+					    const IMAD_MATCH_FACTS *f)
 {
 	if ((conds & IMAD_COND_FOWNER) && !imad_match_id(f->fowner, r->fowner_op, r->fowner))
 		return 0;
@@ -110,7 +125,7 @@ static __always_inline int imad_match_owner(const struct imad_rule *r, __u32 con
  * Keys and critical data are no files: only a rule that names them is meant, and of
  * its conditions only who did it and the name count (gid= is taken and not looked at).
  */
-static __always_inline int imad_match_data(const struct imad_rule *r, __u32 conds, const struct imad_facts *f)
+static __always_inline int imad_match_data(const struct imad_rule *r, __u32 conds, const IMAD_MATCH_FACTS *f)
 {
 	if (!(conds & IMAD_COND_FUNC) || r->func != f->func)
 		return 0;
@@ -120,7 +135,7 @@ static __always_inline int imad_match_data(const struct imad_rule *r, __u32 cond
 }
 
 /* Whether all conditions of the rule hold for this use. */
-static __always_inline int imad_rule_matches(const struct imad_rule *r, const struct imad_facts *f)
+static __always_inline int imad_rule_matches(const struct imad_rule *r, const IMAD_MATCH_FACTS *f)
 {
 	__u32 conds = r->conds;
 
@@ -150,7 +165,7 @@ static __always_inline int imad_rule_matches(const struct imad_rule *r, const st
  * Returns 1 when every class is decided and the walk may end, else 0.
  */
 static __always_inline int imad_decide(struct imad_decision *d, const struct imad_rule *r,
-				       const struct imad_facts *f)
+				       const IMAD_MATCH_FACTS *f)
 {
 	__u32 does = r->action & IMAD_ACTION_DO;
 	__u32 class = does | (r->action & IMAD_ACTION_DONT) >> 1;
@@ -181,7 +196,7 @@ static __always_inline int imad_decide(struct imad_decision *d, const struct ima
  * Whether the rule, once it is reached, says that a file is appraised whoever uses it and
  * how: 1 it may be, -1 it never is, 0 a later rule says. Of @f only what is about the file counts.
  */
-static __always_inline int imad_appraises_file(const struct imad_rule *r, const struct imad_facts *f)
+static __always_inline int imad_appraises_file(const struct imad_rule *r, const IMAD_MATCH_FACTS *f)
 {
 	__u32 conds = r->conds;
 
