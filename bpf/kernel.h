@@ -108,9 +108,16 @@ struct cred {
 	void *security;
 };
 
+struct signal_struct {
+	atomic_t live; /* threads */
+};
+
 struct task_struct {
 	int pid, tgid;
 	const struct cred *cred;
+	__u64 start_boottime;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
 };
 
 struct file_system_type {
