@@ -8,7 +8,7 @@
 # disk: full 2M
 # cmdline: audit=1 audit_backlog_limit=8192
 # cmdline-A: ima_appraise=enforce
-# time: 120
+# time: 180
 . /vm/lib.sh
 
 W=/test
