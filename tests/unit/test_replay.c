@@ -324,10 +324,49 @@ static void refuses(void **state)
 	replay_free(NULL);
 }
 
+/* Cut anywhere at a record, the second part leads on from where the first one ended. */
+static void resumed(void **state)
+{
+	cleanup_buf struct buf list = { 0 };
+	struct pcr_value wanted, middle;
+	size_t at = 0;
+
+	(void)state;
+	golden_read(&list, "kernel-6.1/ima-sig.bin");
+	want(&wanted, "kernel-6.1/ima-sig", two, 2);
+	for (uint64_t n = 0; at < list.len; n++) {
+		cleanup(replay_freep) struct replay *first = NULL, *second = NULL;
+		struct replay_result r;
+		struct list_record record;
+		const char *why;
+
+		assert_ok(replay_new(&wanted, 1, false, &first));
+		assert_ok(replay_feed(first, list.data, at));
+		replay_result(first, &r);
+		assert_int_equal(r.records, n);
+		middle = (struct pcr_value){ .pcr = 10, .n = 2, .bank = { r.banks[1].replayed, r.banks[0].replayed } };
+		assert_ok(replay_new(&wanted, 1, false, &second));
+		assert_ok(replay_resume(second, &middle, 1, n));
+		assert_ok(replay_feed(second, list.data + at, list.len - at));
+		replay_result(second, &r);
+		assert_all_matched(&r, 56);
+		assert_int_equal(r.banks[0].matched_since, 56);
+		at += (size_t)list_parse(list.data + at, list.len - at, &record, &why);
+	}
+	middle.n = 1;
+	{
+		cleanup(replay_freep) struct replay *rp = NULL;
+
+		assert_ok(replay_new(&wanted, 1, false, &rp));
+		assert_int_equal(replay_resume(rp, &middle, 1, 1), -ENOENT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernel_lists), cmocka_unit_test(published_values),
+		cmocka_unit_test(resumed),
 		cmocka_unit_test(any_split),	cmocka_unit_test(long_record),
 		cmocka_unit_test(prefix),	cmocka_unit_test(other_pcr),
 		cmocka_unit_test(imported),	cmocka_unit_test(bad_digests),
