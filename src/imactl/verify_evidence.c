@@ -25,6 +25,7 @@ static void appraisal_done(struct appraisal *a)
 	keyring_free(a->keys);
 	EVP_PKEY_free(a->key);
 	evidence_done(&a->e);
+	file_closep(&a->records);
 	json_object_put(a->reasons);
 	json_object_put(a->notes);
 }
@@ -95,15 +96,23 @@ static int load_evidence(struct appraisal *a)
 {
 	cleanup(buf_done) struct buf text = { 0 };
 	struct parse_error e = { 0 };
-	int r = read_whole(a->evidence, EVIDENCE_TEXT_MAX, &text);
+	const char *why = NULL;
+	int r = verify_load(a->evidence, &text, &a->records, &why);
 
-	if (r < 0)
+	if (r < 0 && r != -EBADMSG)
 		return complain(IMACTL_UNCHECKED, "cannot read the evidence '%s': %s", a->evidence, strerror(-r));
-	r = evidence_parse((const char *)text.data, text.len, &a->e, &e);
 	if (r == -EBADMSG)
+		refuse(a, "%s", why);
+	else
+		r = evidence_parse((const char *)text.data, text.len, &a->e, &e);
+	if (r == -EBADMSG && e.why)
 		refuse(a, "%s%s%s", e.token, *e.token ? ": " : "", e.why);
-	else if (r < 0)
+	else if (r < 0 && r != -EBADMSG)
 		return complain(IMACTL_UNCHECKED, "%s", strerror(-r));
+	else if (r == 0 && !a->e.has_list && ftello(a->records) > 0)
+		refuse(a, "list: the records are not in it");
+	else if (r < 0)
+		return IMACTL_OK; /* told */
 	else if (!a->e.has_list && !a->list)
 		return complain(IMACTL_UNCHECKED, "the evidence '%s' has no records: give them by --list", a->evidence);
 	else if (a->e.has_list && a->list)

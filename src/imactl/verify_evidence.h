@@ -33,7 +33,8 @@ struct appraisal {
 	/* found */
 	struct evp_pkey_st *key;
 	char key_hex[VERIFIER_KEY_HEX + 1];
-	struct evidence e;
+	struct evidence e; /* but for the list: */
+	FILE *records;
 	struct quote q;
 	bool have_state;
 	struct verifier_state state;
@@ -50,6 +51,12 @@ struct appraisal {
 void refuse(struct appraisal *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void note(struct appraisal *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool refused(const struct appraisal *a);
+
+/*
+ * --- verify_load.c: read evidence; @head: its text with an empty list.data, @records: what that held. 0, -EBADMSG
+ * with *@why, or another negative errno.
+ */
+int verify_load(const char *path, struct buf *head, FILE **records, const char **why);
 
 /* --- verify_quote.c: the quote, its key, its place behind the state */
 void verify_quote(struct appraisal *a);

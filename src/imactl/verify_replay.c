@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does the list lead to the quoted values: from zero, or from the state. The records are in the
- * envelope or in a file; both are read in pieces, so memory does not grow with the list.
+ * Does the list lead to the quoted values: from zero, or from the state. The records are in a
+ * file, or in one that was made of the envelope; they are read in pieces, so memory does not grow with the list.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -10,11 +10,9 @@
 
 #define CHUNK (1u << 20)
 
-/* The bytes of the list, from the envelope or the file. */
+/* The bytes of the list. */
 struct source {
-	int fd; /* -1: the envelope */
-	const struct buf *b;
-	size_t at;
+	int fd;
 	uint8_t *chunk;
 };
 
@@ -26,53 +24,40 @@ static void source_done(struct source *s)
 
 static int source_open(const struct appraisal *a, struct source *s, struct why *why)
 {
-	*s = (struct source){ .fd = -1, .b = &a->e.list };
-	if (!a->list)
-		return 0;
-	s->fd = open(a->list, O_RDONLY | O_CLOEXEC);
-	if (s->fd < 0)
-		return why_set(why, -errno, "cannot read the list '%s': %s", a->list, strerror(errno));
+	s->fd = a->list ? open(a->list, O_RDONLY | O_CLOEXEC) : dup(fileno(a->records));
+	if (s->fd < 0 || (!a->list && lseek(s->fd, 0, SEEK_SET) < 0))
+		return why_set(why, -errno, "cannot read the list '%s': %s", a->list ? a->list : "of the evidence", strerror(errno));
 	s->chunk = malloc(CHUNK);
 	return s->chunk ? 0 : why_set(why, -ENOMEM, "%s", strerror(ENOMEM));
 }
 
 /* The next piece: bytes, 0 at the end, negative errno. */
-static ssize_t source_next(struct source *s, const uint8_t **ret)
+static ssize_t source_next(struct source *s)
 {
-	size_t n;
+	ssize_t n = read(s->fd, s->chunk, CHUNK);
 
-	if (s->fd >= 0) {
-		ssize_t got = read(s->fd, s->chunk, CHUNK);
-
-		*ret = s->chunk;
-		return got < 0 ? -errno : got;
-	}
-	n = MIN(s->b->len - s->at, (size_t)CHUNK);
-	*ret = s->b->data + s->at;
-	s->at += n;
-	return (ssize_t)n;
+	return n < 0 ? -errno : n;
 }
 
 /* Feed all of it to both replays; the second may be NULL. */
 static int feed(const struct appraisal *a, struct replay *one, struct replay *two, struct why *why)
 {
 	cleanup(source_done) struct source s = { .fd = -1 };
-	const uint8_t *p;
 	int r = source_open(a, &s, why);
 	ssize_t n;
 
 	if (r < 0)
 		return r;
-	while ((n = source_next(&s, &p)) > 0) {
-		r = replay_feed(one, p, (size_t)n);
+	while ((n = source_next(&s)) > 0) {
+		r = replay_feed(one, s.chunk, (size_t)n);
 		if (r == 0 && two)
-			r = replay_feed(two, p, (size_t)n);
+			r = replay_feed(two, s.chunk, (size_t)n);
 		if (r == -EBADMSG)
 			return 0; /* is in the result */
 		if (r < 0)
 			return why_set(why, r, "%s", strerror(-r));
 	}
-	return n < 0 ? why_set(why, (int)n, "cannot read the list '%s': %s", a->list, strerror((int)-n)) : 0;
+	return n < 0 ? why_set(why, (int)n, "cannot read the list: %s", strerror((int)-n)) : 0;
 }
 
 /* Whether the whole list leads through what the state has. */
@@ -173,18 +158,17 @@ int verify_each(struct appraisal *a, void (*take)(struct appraisal *a, const str
 	cleanup(source_done) struct source s = { .fd = -1 };
 	cleanup(buf_done) struct buf rest = { 0 };
 	uint64_t index = a->e.from;
-	const uint8_t *p;
 	const char *malformed;
 	int r = source_open(a, &s, why);
 	ssize_t n;
 
 	if (r < 0)
 		return r;
-	while (index < a->verified && (n = source_next(&s, &p)) > 0) {
+	while (index < a->verified && (n = source_next(&s)) > 0) {
 		struct list_record record;
 		size_t at = 0;
 
-		buf_add(&rest, p, (size_t)n);
+		buf_add(&rest, s.chunk, (size_t)n);
 		if (buf_error(&rest) < 0)
 			return why_set(why, -ENOMEM, "%s", strerror(ENOMEM));
 		while (index < a->verified && (n = list_parse(rest.data + at, rest.len - at, &record, &malformed)) > 0) {

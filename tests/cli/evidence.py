@@ -143,6 +143,13 @@ for reason, f in (("format: not imad-evidence", ("format", "imad-evil")), ("vers
                   ("list.data: not base64", ("list.data", "*")), ("list: missing", ("list", None))):
     case(f"field-{len(os.listdir(d))}", reason, changed(*f))
 whole = json.dumps(texts(good))
+case("text-escaped", "", whole.replace("/", "\\/"))
+case("text-spaced", "", json.dumps(texts(good), indent=7).replace(": ", " \n:\t"))
+case("text-data-twice", "list.data: there is more than one", whole.replace('"data"', '"data": "AAAA", "data"'))
+case("text-data-elsewhere", "list: the records are not in it", json.dumps(dict(texts(changed("list.data", None)), more={"data": "AAAA"})))
+case("text-data-escaped", "list.data: not base64", whole.replace('"data": "', '"data": "\\n'))
+case("text-data-padded", "list.data: not base64", whole.replace('"data": "', '"data": "AA=='))
+case("text-long", "too long, even without the records", whole[:-1] + ', "x": "' + "x" * 300000 + '"}')
 case("text-cut", "the JSON text is cut", whole[:-5])
 case("text-more", "bytes behind the JSON text", whole + "{}")
 case("text-none", "not JSON", "evidence")
