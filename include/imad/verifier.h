@@ -10,6 +10,7 @@
 #include <imad/quote.h>
 
 #define VERIFIER_STATE_MAX (64u << 10) /* bytes of text */
+#define VERIFIER_PROGRESS_MS 30000
 #define VERIFIER_KEY_HEX   64	       /* SHA-256 of SubjectPublicKeyInfo */
 
 struct verifier_state {
@@ -18,7 +19,11 @@ struct verifier_state {
 	uint32_t reset_count, restart_count;
 	uint64_t clock;
 	uint64_t records; /* verified so far */
-	uint64_t total;	  /* that the list is known to have: the next quote must reach them */
+	/*
+	 * Records that the list was seen to have, and the clock of that quote: a record is appended before it is
+	 * extended, so they may be on their way, but no longer than VERIFIER_PROGRESS_MS.
+	 */
+	uint64_t total, total_clock;
 	bool imported;	  /* the first record may be padded SHA-1 in some bank */
 	struct pcr_value pcrs[EVIDENCE_PCRS_MAX]; /* after @records */
 	unsigned int n_pcrs;

@@ -176,11 +176,16 @@ static void save_state(struct appraisal *a)
 		.clock = a->q.clock,
 		.records = a->verified,
 		.total = a->e.total,
+		.total_clock = a->q.clock,
 		.imported = a->e.imported,
 		.n_pcrs = a->e.n_pcrs,
 	};
 	int r;
 
+	if (a->have_state && a->order != VERIFIER_NEW && a->verified < a->state.total) { /* they are still awaited */
+		s.total = a->state.total;
+		s.total_clock = a->state.total_clock;
+	}
 	memcpy(s.ak, a->key_hex, sizeof(s.ak));
 	memcpy(s.boot_id, a->e.boot_id, sizeof(s.boot_id));
 	memcpy(s.pcrs, a->e.pcrs, sizeof(s.pcrs));

@@ -129,6 +129,8 @@ static int take_all(struct json_object *root, struct verifier_state *s, struct p
 		r = get_count(root, "records", INT64_MAX, &s->records, e);
 	if (r == 0)
 		r = get_count(root, "total", INT64_MAX, &s->total, e);
+	if (r == 0)
+		r = get_count(root, "total_clock", INT64_MAX, &s->total_clock, e);
 	if (r == 0 && !json_object_object_get_ex(root, "imported", &imported))
 		r = wrong(e, "imported", "missing");
 	if (r < 0)
@@ -171,8 +173,8 @@ int verifier_state_format(const struct verifier_state *s, struct buf *out)
 		 s->boot_id);
 	buf_addf(out, " \"reset_count\": %u, \"restart_count\": %u, \"clock\": %llu,\n", s->reset_count, s->restart_count,
 		 (unsigned long long)s->clock);
-	buf_addf(out, " \"records\": %llu, \"total\": %llu, \"imported\": %s,\n \"pcrs\": [", (unsigned long long)s->records,
-		 (unsigned long long)s->total, s->imported ? "true" : "false");
+	buf_addf(out, " \"records\": %llu, \"total\": %llu, \"total_clock\": %llu, \"imported\": %s,\n \"pcrs\": [", (unsigned long long)s->records,
+		 (unsigned long long)s->total, (unsigned long long)s->total_clock, s->imported ? "true" : "false");
 	for (unsigned int i = 0; i < s->n_pcrs; i++) {
 		for (unsigned int b = 0; b < s->pcrs[i].n; b++, comma = ",\n  ") {
 			const struct digest *d = &s->pcrs[i].bank[b];

@@ -4,7 +4,7 @@
 the place of a TPM's: so that what no TPM would sign is properly signed.
 
 evidence.py LIST DIR: for each case a file DIR/NAME.json, and DIR/cases: `name|state|code|text of the reason`.
-state: none, or the name of the case whose state it follows. DIR/ak.pem is the key."""
+state: none, or the cases that it follows, with commas. DIR/ak.pem is the key."""
 import base64, hashlib, json, os, struct, subprocess, sys
 
 list_path, d = sys.argv[1:3]
@@ -221,7 +221,12 @@ case("gap", "the list begins at record 31, 30 are verified", evidence(40, 31), "
 case("overlap", "the list begins at record 20, 30 are verified", evidence(40, 20), "at30")
 case("rewritten", "the first 30 records are not those", evidence(40, rs=r[:10] + [r[12], r[11]] + r[12:]), "at30")
 case("shortened", "the first 30 records are not those", evidence(20), "at30")
-case("not-extended", "but only 35 are in the quote: the host does not extend", evidence(35, 30), "at30of40")
+case("not-extended", "but only 35 are in the quote: the host does not extend", evidence(35, 30, clock=31000), "at30of40")
+case("on-their-way", "", evidence(35, 30, clock=30999), "at30of40")
+case("on-their-way-too-long", "but only 36 are in the quote", evidence(36, 35, clock=31000), "at30of40,on-their-way")
+case("arrived", "", evidence(40, 35, clock=31000), "at30of40,on-their-way")
+case("arrived-and-more", "but only 40 are in the quote", evidence(40, 40, clock=65000), "at30of40,on-their-way,more")
+case("more", "", evidence(40, 35, total=41, clock=35000), "at30of40,on-their-way")
 case("same-quote", "no part of the list leads", evidence(40, 30, values=[replay(r[:29], b) for b in ("sha1", "sha256")]), "at30")
 case("reset-back", "reset count went back from 5 to 4", evidence(40, reset=4), "at30")
 case("restart-back", "restart count went back from 2 to 1", evidence(40, 30, restart=1), "at30")
