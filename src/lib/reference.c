@@ -175,9 +175,8 @@ static int each_line(struct reference_draft *d, const char *text, size_t n, stru
 
 static int add_regexes(struct reference *r, const struct buf *texts, struct parse_error *e)
 {
-	const char *p = (const char *)texts->data, *end = p + texts->len;
-
-	for (; p < end; p += strlen(p) + 1) {
+	for (size_t at = 0; at < texts->len;) {
+		const char *p = (const char *)texts->data + at;
 		regex_t *more = realloc(r->regexes, (r->n_regexes + 1) * sizeof(*more));
 
 		if (!more)
@@ -186,6 +185,7 @@ static int add_regexes(struct reference *r, const struct buf *texts, struct pars
 		if (regcomp(&r->regexes[r->n_regexes], p, REG_EXTENDED | REG_NOSUB) != 0)
 			return reference_wrong(e, 0, "not a regular expression that is understood here", p, strlen(p));
 		r->n_regexes++;
+		at += strlen(p) + 1;
 	}
 	return 0;
 }
@@ -255,10 +255,8 @@ static int order(const void *a, const void *b, void *names)
 
 static bool is_excluded(const struct reference *r, const char *name)
 {
-	const char *glob = (const char *)r->globs.data, *end = glob + r->globs.len;
-
-	for (; glob < end; glob += strlen(glob) + 1)
-		if (fnmatch(glob, name, 0) == 0)
+	for (size_t at = 0; at < r->globs.len; at += strlen((const char *)r->globs.data + at) + 1)
+		if (fnmatch((const char *)r->globs.data + at, name, 0) == 0)
 			return true;
 	for (size_t i = 0; i < r->n_regexes; i++)
 		if (regexec(&r->regexes[i], name, 0, NULL, 0) == 0)

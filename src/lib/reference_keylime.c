@@ -53,7 +53,7 @@ static int take_map(struct reference_draft *d, struct json_object *root, const c
 
 /*
  * Whether POSIX and Python read the expression alike, and glibc in bounded memory: counted repetitions are
- * unrolled, nested ones by the product.
+ * unrolled, so only one is taken, and of no group.
  */
 static bool is_common(const char *re)
 {
@@ -65,7 +65,7 @@ static bool is_common(const char *re)
 	for (const char *p = re; *p; p++) {
 		size_t digits = strspn(p + 1, "0123456789");
 
-		if (!bracket && *p == '{' && (counted++ || !digits || p[1 + digits] != '}' || strtoul(p + 1, NULL, 10) > COUNTED_MAX))
+		if (!bracket && *p == '{' && (counted++ || p == re || p[-1] == ')' || !digits || p[1 + digits] != '}' || strtoul(p + 1, NULL, 10) > COUNTED_MAX))
 			return false;
 		if (bracket) {
 			if (*p == '\\')

@@ -88,6 +88,7 @@ static void refused(void **state)
 		{ KEYLIME("", "\"a{2}b{2}\""), "not understood", 0 },
 		{ KEYLIME("", "\"a{2,3}\""), "not understood", 0 },
 		{ KEYLIME("", "\"a{65}\""), "not understood", 0 },
+		{ KEYLIME("", "\"(ab){2}\""), "not understood", 0 },
 		{ KEYLIME("", "\"(a\""), "understood here", 0 },
 	};
 
