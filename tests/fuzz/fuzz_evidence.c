@@ -140,7 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		state((const char *)p, n);
 		break;
 	case 'r':
-		reference((const char *)p, n);
+		if (n <= 600) /* longer expressions only show how much memory glibc's regcomp() takes */
+			reference((const char *)p, n);
 		break;
 	default:
 		envelope((const char *)data, size);
