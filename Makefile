@@ -91,10 +91,11 @@ $O/%.a:
 $O/%.o: src/%.c
 	$(call say,CC)$(into) $(CC) $(own_cppflags) $(room_cppflags) $(CPPFLAGS) $(CFLAGS) $(own_cflags) -MMD -MP -c -o $@ $<
 
-# Only the hooks room sees the skeleton.
-uses_skeleton := $(patsubst %,$O/imad/%.o,hooks hooks_labels hooks_load hooks_pins hooks_programs)
-$(uses_skeleton): room_cppflags := -isystem $G
+# Only the hooks room and the guard see a skeleton.
+uses_skeleton := $(patsubst %,$O/imad/%.o,hooks hooks_beat hooks_labels hooks_load hooks_pins hooks_programs)
+$(uses_skeleton) $O/imad/guard.o: room_cppflags := -isystem $G
 $(uses_skeleton): $G/imad.skel.h
+$O/imad/guard.o: $G/guard.skel.h
 
 # --- BPF: object -> skeleton. No BTF of the build host: bpf/kernel.h declares what is read.
 bpf_arch := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/ppc64le/powerpc/' -e 's/riscv64/riscv/' -e 's/s390x/s390/')
@@ -118,7 +119,7 @@ build/fuzz/fuzz_label: src/imad/finder.c # it asks nothing of the kernel but wha
 .PHONY: all check lint asan fuzz vmtest test demo install clean help
 check: all $(tests) lint ## unit tests, imactl, install, lint; needs no root, no BPF, no TPM device
 	@IMACTL=$O/sbin/imactl tests/run $(tests) $(wildcard tests/cli/*.sh)
-lint: $G/imad.bpf.o ## conventions that a compiler does not check, and the stack of the BPF programs
+lint: $G/imad.bpf.o $G/guard.bpf.o ## conventions that a compiler does not check, and the stack of the BPF programs
 	@tests/lint
 	@LLVM_OBJDUMP=$(LLVM_OBJDUMP) tests/frames $^
 asan: ## the same tests under address and undefined-behaviour sanitizers

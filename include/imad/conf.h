@@ -22,6 +22,7 @@ enum conf_hold {
 };
 
 enum conf_on_timeout { CONF_TIMEOUT_ALLOW, CONF_TIMEOUT_DENY };
+enum conf_protect { CONF_PROTECT_AUTO, CONF_PROTECT_NO, CONF_PROTECT_YES };
 enum conf_appraise { CONF_APPRAISE_OFF, CONF_APPRAISE_LOG, CONF_APPRAISE_FIX, CONF_APPRAISE_ENFORCE };
 
 /* All strings are in place, NUL-terminated; nothing to free. */
@@ -42,6 +43,8 @@ struct conf {
 	char appraise_critical[CONF_VALUE_MAX + 1]; /* appraise.critical: files, blank between */
 	unsigned int appraise_grace_s;	   /* appraise.grace: enforce once nothing failed for so long; 0: at once */
 	bool protect_labels;		   /* appraise.protect_labels; default no */
+	enum conf_protect protect;	   /* default auto: with appraise = enforce */
+	char protect_keys[CONF_VALUE_MAX + 1]; /* protect.keys; default /etc/keys/ima-unlock */
 	enum conf_hold gate_hold;	   /* gate.hold */
 	unsigned int gate_deadline_ms;	   /* gate.deadline; "5s", "500ms"; default 5000; 100..60000 */
 	enum conf_on_timeout gate_on_timeout; /* gate.on_timeout */

@@ -122,6 +122,9 @@ int hooks_events(struct hooks *h);
 void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e),
 		    void (*data)(void *arg, const struct imad_data_event *e), void *arg);
 
+/* hooks_beat.c: whether an open of the daemon's own is seen. 1: it is; 0: the hooks are silent; or negative errno. */
+int hooks_beat(struct hooks *h);
+
 void hooks_counters(struct hooks *h, struct imad_counters *ret);
 
 /* Call @fn for each program: its kernel hook and whether it is attached. */

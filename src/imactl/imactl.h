@@ -34,6 +34,8 @@ int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
 int cmd_label(const struct imactl *ctl, int argc, char **argv);
 int cmd_explain(const struct imactl *ctl, int argc, char **argv);
+int cmd_unlock(const struct imactl *ctl, int argc, char **argv);
+int cmd_lock(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy(const struct imactl *ctl, int argc, char **argv);
 int cmd_sign(const struct imactl *ctl, int argc, char **argv);
 int cmd_check(const struct imactl *ctl, int argc, char **argv);

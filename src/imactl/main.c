@@ -63,6 +63,12 @@ static const struct {
 	{ "explain", cmd_explain,
 	  "[--json] PATH | --last | --event N\n"
 	  "      why a use of a file failed, and what to do about it" },
+	{ "unlock", cmd_unlock,
+	  "--for SECONDS [--key FILE | --ask] | --signature FILE\n"
+	  "      let imad be switched off and its files be changed for some time" },
+	{ "lock", cmd_lock,
+	  "\n"
+	  "      ... and no longer" },
 	{ "policy", cmd_policy,
 	  "SUBCOMMAND ...\n"
 	  "      check policies and ask them; imactl policy lists the subcommands" },

@@ -18,6 +18,7 @@
 #include <imad/finder.h>
 #include <imad/gate.h>
 #include <imad/grace.h>
+#include <imad/guard.h>
 #include <imad/hooks.h>
 #include <imad/match.h>
 #include <imad/mounts.h>
@@ -36,6 +37,22 @@ struct critical;
 struct signalfd_siginfo;
 struct sd_event;
 struct sd_event_source;
+
+#define NONCE_BYTES 16
+
+/* What keeps imad from being switched off; main thread only. */
+struct protection {
+	struct guard *guard;   /* NULL: nothing does */
+	struct keyring *keys;  /* that may unlock */
+	char challenge[160];   /* to be signed; empty: nobody asked */
+	unsigned int seconds;  /* ... and would be unlocked for so long */
+	bool unlocked;	       /* as it was said last */
+	bool silent;	       /* the hooks do not fire */
+	uint64_t beats, silences;
+	struct sd_event_source *timer;
+	time_t told_second;
+	unsigned int told;
+};
 
 /* A compiled policy and where it came from. */
 struct ruleset {
@@ -98,6 +115,8 @@ struct daemon {
 	struct data_watched watched[DATA_WATCHED];
 	struct sd_event_source *data_timer; /* only while a rule wants such data */
 
+	struct protection protection;
+
 	pthread_t late_thread;
 	int late_wake; /* eventfd */
 	bool labels_changed; /* the event thread's, with the next three: failures told in this second, and not told */
@@ -129,6 +148,34 @@ struct trust *daemon_trust(const struct daemon *d);
 /* Read them again, as imactl and SIGHUP ask. */
 void daemon_keys_reload(void *arg, struct server_call *call);
 int daemon_on_hup(struct sd_event_source *source, const struct signalfd_siginfo *si, void *arg);
+
+enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* What our command line says. */
+#define OPTION_SETTINGS 5
+struct options {
+	const char *config;
+	const char *values[OPTION_SETTINGS]; /* of those settings that have an option */
+	bool check, force, detach;
+};
+/* main_options.c. Returns -1 to go on, else an exit code. */
+int daemon_parse_options(int argc, char **argv, struct options *o);
+/* All settings, keys and the first policy. 0 or negative errno, logged. */
+int daemon_configure(struct daemon *d, const struct options *o);
+
+/*
+ * main_guard.c: imad is kept from being switched off, as the settings say, and from time to time it is looked at
+ * whether the hooks still fire. 0 or negative errno, logged.
+ */
+int daemon_start_guard(struct daemon *d);
+void daemon_stop_guard(struct daemon *d);
+/* Requests of imactl unlock and lock. */
+void daemon_unlock_ask(void *arg, struct server_call *call);
+void daemon_unlock(void *arg, struct server_call *call);
+void daemon_lock(void *arg, struct server_call *call);
+struct json_object;
+struct json_object *daemon_guard_status(const struct daemon *d); /* to be freed */
+/* Why uses go unseen or imad can be switched off, in one line; NULL: they do not, or it is as the settings say. */
+const char *daemon_guard_gap(const struct daemon *d);
 
 /*
  * main_failures.c: a failed use, of which BPF has told: number it, keep it, audit and log it. What

@@ -214,6 +214,8 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 			(unsigned long long)c->unlabelled);
 	if (c->lost)
 		add_gap(gaps, "%llu events found no room in the ring buffer", (unsigned long long)c->lost);
+	if (daemon_guard_gap(d))
+		add_gap(gaps, "%s", daemon_guard_gap(d));
 	if (!s.tpm)
 		add_gap(gaps, "no TPM: nothing anchors the list");
 	if (!s.in_step)
@@ -235,6 +237,7 @@ int daemon_status(struct daemon *d, struct buf *json)
 	add_str(root, "hash", d->hash->name);
 	add_str(root, "template", d->template->name);
 	add_appraise(d, root, &c);
+	json_object_object_add(root, "protection", daemon_guard_status(d));
 	add_list_and_tpm(d, root);
 	add_gate(d, root);
 	mounts_each(d->mounts, add_filesystem, add_array(root, "filesystems"));

@@ -213,6 +213,19 @@ static const char *parse_yes_no(void *field, const char *value)
 	return NULL;
 }
 
+static const char *parse_protect(void *field, const char *value)
+{
+	static const char *const names[] = {
+		[CONF_PROTECT_AUTO] = "auto", [CONF_PROTECT_NO] = "no", [CONF_PROTECT_YES] = "yes",
+	};
+	int i = find_name(names, ARRAY_SIZE(names), value);
+
+	if (i < 0)
+		return "must be auto, yes or no";
+	*(enum conf_protect *)field = (enum conf_protect)i;
+	return NULL;
+}
+
 static const char *parse_log_level(void *field, const char *value)
 {
 	/* Numbered as syslog(3) does. */
@@ -249,6 +262,8 @@ static const struct conf_key {
 	KEY("appraise.grace", parse_grace, appraise_grace_s, "only tell of failures until there were none for so long, 1s to 30d; off"),
 	KEY("appraise.protect_labels", parse_yes_no, protect_labels,
 	    "while enforcing, only imad and imactl change labels of appraised files: yes or no"),
+	KEY("protect", parse_protect, protect, "whether imad is kept from being switched off: yes, no or auto (with appraise = enforce)"),
+	KEY("protect.keys", parse_directory, protect_keys, "directory of the certificates that may unlock it"),
 	KEY("rundir", parse_directory, rundir, "directory of the measurement list and the control socket"),
 	KEY("log_level", parse_log_level, log_level, "err, warning, notice, info or debug"),
 	KEY("gate.hold", parse_hold, gate_hold, "what is held until measured: auto, access or open"),
@@ -294,6 +309,7 @@ void conf_defaults(struct conf *c)
 		.template = "ima-ng",
 		.keys_dir = "/etc/keys/ima",
 		.keys_deny = IMAD_SYSCONFDIR "/deny",
+		.protect_keys = "/etc/keys/ima-unlock",
 		.rundir = IMAD_RUNSTATEDIR,
 		.tpm_tcti = "device:/dev/tpmrm0",
 		.pcr = 10,

@@ -66,11 +66,16 @@ while True:
     p, fds, _, _ = socket.recv_fds(c, 4096, 4)
     magic, version, kind, status, length = struct.unpack("<4sHHiI", p[:16])
     assert (magic, version, status, length) == (b"IMAD", 1, 0, len(p) - 16), p
-    assert kind == 14 or (length == 0 and not fds), p
+    assert kind in (14, 40, 42) or (length == 0 and not fds), p
     content = json.dumps(STATUS if kind == 2 else explain(p[16:], fds) if kind == 14 else {})
     for fd in fds:
         os.close(fd)
     reply = answer(kind + 1, 0, content.encode())
+    if kind == 40:
+        reply = answer(41, 0, b"{}" if mode == "console" else b'{"challenge":"imad unlock 5 seconds\\n"}')
+    elif kind == 42:
+        with open(list_path, "wb") as f:
+            f.write(p[16:])
     if mode == "refuse":
         reply = answer(1, -1, b"Operation not permitted")
     elif mode == "cut":

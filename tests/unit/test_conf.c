@@ -35,6 +35,8 @@ static void assert_same(const struct conf *a, const struct conf *b)
 	assert_string_equal(a->appraise_critical, b->appraise_critical);
 	assert_int_equal(a->appraise_grace_s, b->appraise_grace_s);
 	assert_int_equal(a->protect_labels, b->protect_labels);
+	assert_int_equal(a->protect, b->protect);
+	assert_string_equal(a->protect_keys, b->protect_keys);
 	assert_int_equal(a->gate_hold, b->gate_hold);
 	assert_int_equal(a->gate_deadline_ms, b->gate_deadline_ms);
 	assert_int_equal(a->gate_on_timeout, b->gate_on_timeout);
@@ -57,6 +59,8 @@ static void defaults(void **state)
 	assert_int_equal(c.appraise, CONF_APPRAISE_OFF);
 	assert_int_equal(c.appraise_grace_s, 0);
 	assert_false(c.protect_labels);
+	assert_int_equal(c.protect, CONF_PROTECT_AUTO);
+	assert_string_equal(c.protect_keys, "/etc/keys/ima-unlock");
 	assert_int_equal(c.gate_hold, CONF_HOLD_AUTO);
 	assert_int_equal(c.gate_deadline_ms, 5000);
 	assert_int_equal(c.gate_on_timeout, CONF_TIMEOUT_ALLOW);
@@ -75,6 +79,9 @@ static void every_key(void **state)
 				   "rundir=/run/other dir\n"
 				   "log_level=debug\n"
 				   "gate.hold=open\n"
+				   "protect = no\n"
+				   "[protect]\n"
+				   "keys = /media/keys\n"
 				   "\n"
 				   "[gate] # the holder\n"
 				   "deadline = 500ms\n"
@@ -97,6 +104,8 @@ static void every_key(void **state)
 	assert_int_equal(c.appraise, CONF_APPRAISE_ENFORCE);
 	assert_string_equal(c.rundir, "/run/other dir");
 	assert_int_equal(c.log_level, 7);
+	assert_int_equal(c.protect, CONF_PROTECT_NO);
+	assert_string_equal(c.protect_keys, "/media/keys");
 	assert_int_equal(c.gate_hold, CONF_HOLD_OPEN);
 	assert_int_equal(c.gate_deadline_ms, 500);
 	assert_int_equal(c.gate_on_timeout, CONF_TIMEOUT_DENY);
