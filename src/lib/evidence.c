@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include <imad/evidence.h>
+#include <imad/jsontext.h>
 
 #define DEPTH_MAX  4
 #define VERSION	   1
@@ -17,12 +18,6 @@
 static void json_donep(struct json_object **o)
 {
 	json_object_put(*o);
-}
-
-static void tokener_freep(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
 }
 
 void evidence_done(struct evidence *e)
@@ -310,26 +305,17 @@ static int take_all(struct json_object *root, struct evidence *ev, struct parse_
 
 int evidence_parse(const char *text, size_t n, struct evidence *ret, struct parse_error *e)
 {
-	cleanup(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	cleanup(json_donep) struct json_object *root = NULL;
 	struct evidence ev = { .from = 0 };
+	const char *why = NULL;
 	int r;
 
 	*e = (struct parse_error){ .why = NULL };
-	if (!tokener)
-		return -ENOMEM;
 	if (n > EVIDENCE_TEXT_MAX)
 		return wrong(e, "", "too long");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-	root = json_tokener_parse_ex(tokener, text, (int)n);
-	if (!root)
-		return wrong(e, "", json_tokener_get_error(tokener) == json_tokener_continue ?
-					    "the JSON text is cut" : "not JSON");
-	for (size_t i = json_tokener_get_parse_end(tokener); i < n; i++)
-		if (!strchr(" \t\r\n", text[i]) || !text[i])
-			return wrong(e, "", "bytes behind the JSON text");
-	if (!json_object_is_type(root, json_type_object))
-		return wrong(e, "", "not a JSON object");
+	r = jsontext_read(text, n, DEPTH_MAX, &root, &why);
+	if (r < 0)
+		return why ? wrong(e, "", why) : r;
 	r = take_all(root, &ev, e);
 	if (r < 0)
 		evidence_done(&ev);

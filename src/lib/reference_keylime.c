@@ -4,6 +4,8 @@
 
 #include <json-c/json.h>
 
+#include <imad/jsontext.h>
+
 #include "reference_priv.h"
 
 #define DEPTH_MAX 5
@@ -14,12 +16,6 @@
 static void json_donep(struct json_object **o)
 {
 	json_object_put(*o);
-}
-
-static void tokener_freep(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
 }
 
 static int wrong(struct parse_error *e, const char *why, const char *token)
@@ -149,16 +145,12 @@ static int check_version(struct json_object *root, struct parse_error *e)
 
 int reference_keylime(struct reference_draft *d, const char *text, size_t n, struct parse_error *e)
 {
-	cleanup(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	cleanup(json_donep) struct json_object *root = NULL;
-	int r;
+	const char *why = NULL;
+	int r = jsontext_read(text, n, DEPTH_MAX, &root, &why);
 
-	if (!tokener)
-		return -ENOMEM;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-	root = json_tokener_parse_ex(tokener, text, (int)n);
-	if (!root || !json_object_is_type(root, json_type_object))
-		return wrong(e, "not a JSON object", "");
+	if (r < 0)
+		return why ? wrong(e, why, "") : r;
 	r = check_version(root, e);
 	if (r == 0)
 		r = take_map(d, root, "digests", REFERENCE_FILE, e);

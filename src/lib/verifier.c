@@ -6,6 +6,7 @@
 
 #include <json-c/json.h>
 
+#include <imad/jsontext.h>
 #include <imad/verifier.h>
 
 #define FORMAT	  "imad-verifier-state"
@@ -15,12 +16,6 @@
 static void json_donep(struct json_object **o)
 {
 	json_object_put(*o);
-}
-
-static void tokener_freep(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
 }
 
 static int wrong(struct parse_error *e, const char *member, const char *why)
@@ -143,20 +138,17 @@ static int take_all(struct json_object *root, struct verifier_state *s, struct p
 
 int verifier_state_parse(const char *text, size_t n, struct verifier_state *ret, struct parse_error *e)
 {
-	cleanup(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	cleanup(json_donep) struct json_object *root = NULL;
 	struct verifier_state s = { .records = 0 };
+	const char *why = NULL;
 	int r;
 
 	*e = (struct parse_error){ .why = NULL };
-	if (!tokener)
-		return -ENOMEM;
 	if (n > VERIFIER_STATE_MAX)
 		return wrong(e, "", "too long");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-	root = json_tokener_parse_ex(tokener, text, (int)n);
-	if (!root || !json_object_is_type(root, json_type_object))
-		return wrong(e, "", "not a JSON object");
+	r = jsontext_read(text, n, DEPTH_MAX, &root, &why);
+	if (r < 0)
+		return why ? wrong(e, "", why) : r;
 	r = take_all(root, &s, e);
 	if (r == 0)
 		*ret = s;
