@@ -35,6 +35,7 @@
 #define EXECUTORS 2
 #define A_DIR 3 /* slots in a folder; the last is a script */
 #define TOLD 20
+#define UNREAD 254 /* what the interpreter says of a script that it cannot read; no version is that high */
 
 struct race *race;
 
@@ -93,7 +94,7 @@ static int interpret(const char *path)
 	int fd = open(path, O_RDONLY);
 
 	if (fd < 0 || pread(fd, page, PAGE, 0) < 0)
-		return 254;
+		return UNREAD;
 	return page[40] == page[PAGE - 1] ? page[40] : TORN;
 }
 
@@ -169,9 +170,12 @@ static __attribute__((noinline)) struct outcome spawn(const char *path, int fd)
 	return (struct outcome){ RAN, WEXITSTATUS(status) };
 }
 
+/* A script may be gone between its check and its interpreter's reading. */
 static struct outcome use_exec(struct slot *s, int fd)
 {
-	return spawn(fd < 0 ? s->path : NULL, fd);
+	struct outcome o = spawn(fd < 0 ? s->path : NULL, fd);
+
+	return s->script && o.kind == RAN && o.value == UNREAD ? refused(ENOENT) : o;
 }
 
 static struct outcome use_path_fd(struct slot *s, int old)
