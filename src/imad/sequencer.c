@@ -100,6 +100,7 @@ static int record_make(struct sequencer *s, const struct measurement *m, struct 
 		.digest_modsig = m->digest_modsig.size ? &m->digest_modsig : NULL,
 		.modsig = m->modsig,
 		.modsig_len = m->modsig_len,
+		.meta = m->meta,
 		.violation = m->violation,
 	};
 	unsigned int pcr = m->pcr < 0 ? s->pcr : (unsigned int)m->pcr;

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every template and every field: the records of the kernel's own IMA (boot A), byte for byte, of files with
+# extended attributes, signatures and owners; a format of one's own as the default, violations by it included.
+# kernels: 6.1 7.2
+# boots: A B
+# cmdline-A: ima_template_fmt=n-ng|d|d-ngv2|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode|sig|n|d-modsig|modsig|buf
+. /vm/lib.sh
+
+W=/test
+FMT='n-ng|d|d-ngv2|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode|sig|n|d-modsig|modsig|buf'
+mounts
+mkdir -p $W
+n=10001
+for template in "" template=ima template=ima-ng template=ima-ngv2 template=ima-sig template=ima-sigv2 template=ima-modsig \
+	template=evm-sig template=ima-buf; do
+	echo "measure func=FILE_CHECK fowner=$n $template"
+	n=$((n + 1))
+done >/tmp/policy
+long=$(printf '%0240d' 0)
+mkdir -p $W/$long
+for owner in $(seq 10001 10009); do
+	for kind in plain hash signed evm both capable named; do
+		f=$W/$owner-$kind
+		[ $kind != named ] || f="$W/$long/a name of $owner"
+		echo "$owner $kind" >"$f"
+		chown $owner:$((owner + 60000)) "$f"
+		case $kind in
+		plain) chmod 4755 $f ;;
+		hash) evmctl ima_hash -a sha512 $f ;;
+		signed) setfattr -n security.ima -v 0x030204857d8ee80004aabbccdd $f ;;
+		evm) setfattr -n security.ima -v 0x0404$(sha256sum <$f | cut -c1-64) $f ;;
+		both) setfattr -n security.ima -v 0x030204857d8ee80004aabbccdd $f ;;
+		capable) setfattr -n security.capability -v 0x0100000204000000000000000000000000000000 $f ;;
+		esac >/dev/null
+		case $kind in
+		evm | both) setfattr -n security.evm -v 0x050204857d8ee8000411223344 $f ;;
+		esac
+	done
+done
+for owner in 10001 10005 10008; do cp --preserve=all $W/$owner-both $W/$owner-writer; done
+
+if [ "$BOOT" = A ]; then
+	from=/sys/kernel/security/ima
+	check "the kernel takes the policy" sh -c "cat /tmp/policy >$from/policy"
+else
+	from=/run/imad
+	start_imad --policy /tmp/policy --template_fmt "$FMT"
+fi
+for f in $W/1* $W/$long/*; do
+	case $f in
+	*-writer)
+		exec 9>>"$f"
+		cat "$f"
+		exec 9>&-
+		;;
+	*) cat "$f" ;;
+	esac >/dev/null
+done
+[ "$BOOT" = A ] || imactl sync
+check "snapshot" snapshot $from "$RESULTS/$BOOT"
+for bank in sha1 sha256; do
+	check "evmctl: the list gives PCR 10 in $bank" evm_matches $bank "$RESULTS/$BOOT/list" "$RESULTS/$BOOT/pcrs.$bank"
+done
+cp $from/ascii_runtime_measurements "$RESULTS/$BOOT/ascii"
+check "imactl prints the list as $from does" sh -c "imactl list '$RESULTS/$BOOT/list' | cmp - '$RESULTS/$BOOT/ascii'"
+grep -a "$W/\|a_name_of" "$RESULTS/$BOOT/ascii" | sort >"$RESULTS/$BOOT/records"
+for t in "$FMT" ima ima-ng ima-ngv2 ima-sig ima-sigv2 ima-modsig evm-sig ima-buf; do
+	check "records by $t" test "$(cut -d' ' -f3 "$RESULTS/$BOOT/records" | grep -cxF "$t")" -ge 7
+done
+check "violations" test "$(grep -c ' 0\{40\} ' "$RESULTS/$BOOT/records")" = 3
+[ "$BOOT" = B ] || exit 0
+
+check "the records of the kernel, all $(wc -l <"$RESULTS/A/records") of them" same "$RESULTS/A/records" "$RESULTS/B/records"
+check "list and PCRs agree" imactl verify
+check "stop" stop_imad
