@@ -56,6 +56,7 @@ pkgs_test_signature := libcrypto
 pkgs_test_signature_evmctl := libcrypto
 pkgs_test_signature_rate := libcrypto
 pkgs_test_store     := libcrypto
+pkgs_test_store_banks := libcrypto
 pkgs_test_server    := libsystemd
 pkgs_test_server_fd := libsystemd
 pkgs_fuzz           := libcrypto inih json-c tss2-mu

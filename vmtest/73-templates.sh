@@ -44,7 +44,8 @@ if [ "$BOOT" = A ]; then
 	check "the kernel takes the policy" sh -c "cat /tmp/policy >$from/policy"
 else
 	from=/run/imad
-	start_imad --policy /tmp/policy --template_fmt "$FMT"
+	echo 'bank_lists = yes' >/tmp/conf
+	start_imad --config /tmp/conf --policy /tmp/policy --template_fmt "$FMT"
 fi
 for f in $W/1* $W/$long/*; do
 	case $f in
@@ -63,6 +64,17 @@ for bank in sha1 sha256; do
 done
 cp $from/ascii_runtime_measurements "$RESULTS/$BOOT/ascii"
 check "imactl prints the list as $from does" sh -c "imactl list '$RESULTS/$BOOT/list' | cmp - '$RESULTS/$BOOT/ascii'"
+# Since 6.10 the kernel has a list for each bank.
+if [ "$BOOT" = B ] || [ -e $from/binary_runtime_measurements_sha256 ]; then
+	for bank in sha1 sha256; do
+		for form in ascii binary; do
+			cp $from/${form}_runtime_measurements_$bank "$RESULTS/$BOOT/$form.$bank"
+			check "imactl list --hash $bank --$form is that list of $from" sh -c \
+				"imactl list --hash $bank --$form '$RESULTS/$BOOT/list' | cmp - '$RESULTS/$BOOT/$form.$bank'"
+		done
+	done
+	grep -a "$W/\|a_name_of" "$RESULTS/$BOOT/ascii.sha256" | sort >"$RESULTS/$BOOT/records.sha256"
+fi
 grep -a "$W/\|a_name_of" "$RESULTS/$BOOT/ascii" | sort >"$RESULTS/$BOOT/records"
 for t in "$FMT" ima ima-ng ima-ngv2 ima-sig ima-sigv2 ima-modsig evm-sig ima-buf; do
 	check "records by $t" test "$(cut -d' ' -f3 "$RESULTS/$BOOT/records" | grep -cxF "$t")" -ge 7
@@ -71,5 +83,7 @@ check "violations" test "$(grep -c ' 0\{40\} ' "$RESULTS/$BOOT/records")" = 3
 [ "$BOOT" = B ] || exit 0
 
 check "the records of the kernel, all $(wc -l <"$RESULTS/A/records") of them" same "$RESULTS/A/records" "$RESULTS/B/records"
+[ ! -e "$RESULTS/A/records.sha256" ] || check "and those of its list for sha256" same "$RESULTS/A/records.sha256" "$RESULTS/B/records.sha256"
+check "it is from 6.10 on that there is one" test "$(uname -r | cut -d. -f1)" -lt 7 -o -e "$RESULTS/A/records.sha256"
 check "list and PCRs agree" imactl verify
 check "stop" stop_imad

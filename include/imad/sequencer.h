@@ -63,6 +63,7 @@ struct sequencer_config {
 	unsigned int pcr;	/* the configured PCR */
 	const struct template *template;
 	const struct algo *hash;
+	bool bank_lists;	/* keep the list once more for each bank but SHA-1 */
 	/* Seams for tests, both paths; NULL: /sys/kernel/security, /proc/sys/kernel/random/boot_id. */
 	const char *securityfs;
 	const char *boot_id;

@@ -15,8 +15,8 @@ static const struct {
 } commands[] = {
 	{ "list", cmd_list,
 	  "[--json] [--count] [--follow] [--path GLOB] [--func FUNC] [--kind KIND]\n"
-	  "                 [--container ID] [FILE]\n"
-	  "      print the measurement list" },
+	  "                 [--container ID] [--hash ALGO] [--ascii | --binary] [FILE]\n"
+	  "      print the measurement list; --hash: with the template digests of that bank" },
 	{ "status", cmd_status,
 	  "[--json]\n"
 	  "      what the daemon does" },

@@ -250,7 +250,7 @@ static int make_parts(struct daemon *d)
 	struct mounts_ops mounts_ops = daemon_mounts_ops;
 	struct sequencer_config seq = {
 		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
-		.template = d->template, .hash = d->hash,
+		.template = d->template, .hash = d->hash, .bank_lists = d->conf.bank_lists,
 	};
 	int r;
 

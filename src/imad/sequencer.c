@@ -200,6 +200,7 @@ static struct sequencer *sequencer_alloc(const struct sequencer_config *c)
 	s->pcr = c->pcr;
 	s->template = c->template;
 	s->hash = c->hash;
+	s->bank_lists = c->bank_lists;
 	s->securityfs = c->securityfs ? c->securityfs : "/sys/kernel/security";
 	s->tail = &s->head;
 	s->now.in_step = true;

@@ -263,6 +263,7 @@ static const struct conf_key {
 	KEY("hash", parse_word, hash, "hash algorithm of measurements"),
 	KEY("template", parse_template, template, "template of the measurement list"),
 	KEY("template_fmt", parse_template_fmt, template, "fields of a template of its own, | between"),
+	KEY("bank_lists", parse_yes_no, bank_lists, "keep the list once more for each bank: yes or no"),
 	KEY("pcr", parse_pcr, pcr, "PCR that is extended, 0 to 23"),
 	KEY("appraise", parse_appraise, appraise, "off, log, fix or enforce"),
 	KEY("appraise.force", parse_yes_no, appraise_force, "enforce even if the host could not be repaired then: yes or no"),
