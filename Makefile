@@ -40,6 +40,7 @@ pkgs_test_critical  := libcrypto
 pkgs_test_digest    := libcrypto
 pkgs_test_evidence  := libcrypto json-c
 pkgs_test_jsontext  := json-c
+pkgs_test_evm       := libcrypto
 pkgs_test_file      := libcrypto
 pkgs_test_file_label := libcrypto
 pkgs_test_finder    := libcrypto
