@@ -46,6 +46,7 @@ pkgs_test_file_label := libcrypto
 pkgs_test_finder    := libcrypto
 pkgs_test_keyring   := libcrypto
 pkgs_test_list      := libcrypto
+pkgs_test_metadata  := libcrypto
 pkgs_test_pcr       := libcrypto
 pkgs_test_pkcs7     := libcrypto
 pkgs_test_replay    := libcrypto
