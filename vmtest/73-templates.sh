@@ -2,6 +2,7 @@
 # Every template but ima (evmctl does not take it among others) and every field: the records of the kernel's own IMA (boot A), byte for byte, of files with
 # extended attributes, signatures and owners; a format of one's own as the default, violations by it included.
 # kernels: 6.1 7.2
+# time: 240
 # boots: A B
 # cmdline-A: ima_template_fmt=n-ng|d|d-ngv2|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode|sig|n|d-modsig|modsig|buf
 . /vm/lib.sh

@@ -2,6 +2,7 @@
 # security.evm: what the kernel's own EVM says of labels and metadata that were signed, changed or damaged, imactl check
 # --evm says too, with the same cause.
 # kernels: 6.1 7.2
+# time: 240
 # cmdline: ima_appraise=enforce audit=1
 # disk: work 64M
 . /vm/lib.sh
