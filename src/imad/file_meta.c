@@ -5,17 +5,12 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <imad/evm.h>
 #include <imad/file.h>
 #include <imad/util.h>
 
 #define VALUE_MAX 65536 /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
 #define EVM	  "security.evm"
-
-/* What EVM protects, in its order: security/integrity/evm/evm_main.c. */
-static const char *const protected_xattrs[] = {
-	"security.selinux",	   "security.SMACK64",	   "security.SMACK64EXEC", "security.SMACK64TRANSMUTE",
-	"security.SMACK64MMAP", "security.apparmor", "security.ima",	   "security.capability",
-};
 
 /* A security module answers for labels that are not stored: only what is listed is there. */
 static bool is_listed(const char *list, size_t n, const char *name)
@@ -48,9 +43,9 @@ static int add_xattrs(int fd, uint8_t *scratch, struct template_meta *m)
 
 	if (listed < 0) /* a filesystem without any */
 		return errno == EOPNOTSUPP ? 0 : -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(protected_xattrs) && !r; i++)
-		if (is_listed(list, (size_t)listed, protected_xattrs[i]))
-			r = add_xattr(fd, protected_xattrs[i], scratch, m);
+	for (unsigned int i = 0; i < EVM_XATTR_COUNT && !r; i++)
+		if (is_listed(list, (size_t)listed, evm_xattr_name(i)))
+			r = add_xattr(fd, evm_xattr_name(i), scratch, m);
 	if (r < 0 || !is_listed(list, (size_t)listed, EVM))
 		return r;
 	n = fgetxattr(fd, EVM, scratch, VALUE_MAX);
