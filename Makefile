@@ -93,8 +93,9 @@ $O/%.o: src/%.c
 	$(call say,CC)$(into) $(CC) $(own_cppflags) $(room_cppflags) $(CPPFLAGS) $(CFLAGS) $(own_cflags) -MMD -MP -c -o $@ $<
 
 # Only the hooks room sees the skeleton.
-$O/imad/hooks.o $O/imad/hooks_programs.o $O/imad/hooks_labels.o: room_cppflags := -isystem $G
-$O/imad/hooks.o $O/imad/hooks_programs.o $O/imad/hooks_labels.o: $G/imad.skel.h
+uses_skeleton := $(patsubst %,$O/imad/%.o,hooks hooks_labels hooks_load hooks_pins hooks_programs)
+$(uses_skeleton): room_cppflags := -isystem $G
+$(uses_skeleton): $G/imad.skel.h
 
 # --- BPF: object -> skeleton. No BTF of the build host: bpf/kernel.h declares what is read.
 bpf_arch := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/ppc64le/powerpc/' -e 's/riscv64/riscv/' -e 's/s390x/s390/')

@@ -5,6 +5,12 @@
 
 #include <imad/appraise.h>
 
+/* A global function: as match(). */
+__noinline __u32 judge_label(__u32 opts, __u32 algos, __u32 found)
+{
+	return imad_judge(opts, algos, found);
+}
+
 /*
  * On a mount of the kernel's own: memfd, System V shared memory. Who made such a file
  * writes it without being counted as a writer.
@@ -150,7 +156,7 @@ static __always_inline int judge(struct walk *w, struct file *file, struct inode
 	}
 	if (v && (done & IMAD_SLOT_APPRAISE)) {
 		f.found = v->found | IMAD_FOUND_KNOWN;
-		f.cause = imad_judge(w->decision.opts, w->decision.algos, v->found);
+		f.cause = judge_label(w->decision.opts, w->decision.algos, v->found);
 	} else if (is_unverifiable(inode)) {
 		f.cause = IMAD_CAUSE_UNVERIFIABLE;
 	}
@@ -180,7 +186,7 @@ static __always_inline bool is_settled(struct inode *inode, const struct imad_ve
 	if (!(control.classes & IMAD_APPRAISE))
 		return true;
 	return v && control.strict && writers_of(inode) <= 0 &&
-	       imad_judge(control.strict_opts, control.strict_algos, v->found) == IMAD_CAUSE_PASS;
+	       judge_label(control.strict_opts, control.strict_algos, v->found) == IMAD_CAUSE_PASS;
 }
 
 static __always_inline struct exec_file exec_file_of(struct inode *inode)
@@ -300,7 +306,7 @@ static __always_inline int protect_label(struct dentry *dentry, enum label_name 
 	struct walk w = {};
 
 	if (name == LABEL_NO || !control.active || !control.protect_labels || control.appraise != IMAD_APPRAISE_ENFORCE || !inode ||
-	    !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()))
+	    !is_regular(inode) || is_daemon())
 		return 0;
 	fill_facts_of_inode(&w, inode, control.conds);
 	if (!is_appraised(&w))
@@ -381,7 +387,6 @@ SEC("?lsm/inode_post_setxattr")
 int BPF_PROG(imad_label_set, struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
-	__u64 id = bpf_get_current_pid_tgid();
 	struct imad_gen *g;
 
 	if (!inode)
@@ -396,7 +401,7 @@ int BPF_PROG(imad_label_set, struct dentry *dentry)
 		return 0;
 	__sync_fetch_and_and(&g->flags, ~IMAD_GEN_UNLABELLED);
 	/* The daemon's own label is that of a content that it publishes itself, if the generation is still the same. */
-	if (is_daemon(id) && (__u32)id != control.label_tid)
+	if (is_daemon() && (__u32)bpf_get_current_pid_tgid() != control.label_tid)
 		return 0;
 	if (writers_of(inode) <= 0)
 		g->written = 0; /* whoever sets it after the last write means it */

@@ -81,17 +81,17 @@ static __always_inline void end_event(struct imad_event *e)
 	bpf_ringbuf_submit(e, 0);
 }
 
-/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. */
-static __always_inline void emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. False: there was no room. */
+static __always_inline bool emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
 				      __u32 slots, __s32 algo, const __u8 *digest, bool path)
 {
 	struct imad_event *e = begin_event(type, func, inode);
 
 	if (!e)
-		return;
+		return false;
 	e->gen = gen;
 	e->slots = slots;
-	e->flags = write_flags(file, inode) | name_flags(file);
+	e->flags = write_flags(file, inode) | name_flags(file) | (control.unattended ? IMAD_EVENT_UNATTENDED : 0);
 	if (type == IMAD_EVENT_ASKED && writers_of(inode) <= 1)
 		e->flags &= ~(IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION);
 	e->digest_algo = algo;
@@ -99,12 +99,13 @@ static __always_inline void emit_with(__u32 type, struct file *file, struct inod
 		__builtin_memcpy(e->digest, digest, sizeof(e->digest));
 	fill_path(e, file, path);
 	end_event(e);
+	return true;
 }
 
-static __always_inline void emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+static __always_inline bool emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
 				 __u32 slots, __s32 algo, const __u8 *digest)
 {
-	emit_with(type, file, inode, gen, func, slots, algo, digest, true);
+	return emit_with(type, file, inode, gen, func, slots, algo, digest, true);
 }
 
 #endif

@@ -97,6 +97,8 @@ int BPF_PROG(imad_bprm_committed, struct linux_binprm *bprm)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&in_elf_exec, &tid);
+	if (control.unattended)
+		note_heir(bprm);
 	return 0;
 }
 

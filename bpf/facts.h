@@ -197,6 +197,13 @@ __noinline __u32 match(struct walk *w, __u32 func, __u32 mask, __u32 done)
 	return imad_wanted(&w->decision, done);
 }
 
+/* @value. The verifier goes on once for each that it knows of, and more often than it may: from here on it knows of none. */
+__noinline __u32 any_value(__u32 value)
+{
+	asm volatile("" : "+r"(value));
+	return value;
+}
+
 static long walk_file_rule(__u32 i, struct walk **at)
 {
 	struct walk *w = *at;

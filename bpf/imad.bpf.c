@@ -16,6 +16,7 @@
  *   key_post_create_or_update, ima_kexec_cmdline    what is measured and is no file: data.h
  *   inode_setattr         truncate(2): the content changes without an open
  *   bprm_committed_creds, task_free    the exec is over
+ *   sched_process_exit    (no hook but a tracepoint) the daemon dies: death.h
  *
  * Order in every kernel: file_open -> fanotify OPEN_PERM -> ... -> fanotify
  * ACCESS_PERM at the first read -> bprm_check_security -> mmap_file.
@@ -41,6 +42,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "appraise.h"
 #include "open.h"
 #include "read.h"
+#include "death.h"
 #include "exec.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
@@ -83,6 +85,7 @@ static __noinline void answer_probe(struct file *file, struct inode *inode)
 	if (!p)
 		return;
 	find_blobs();
+	control.born = bpf_get_current_task_btf()->group_leader->start_boottime;
 	__builtin_memset(p, 0, sizeof(*p));
 	fill_facts(&w, &file->f_path, inode, ~IMAD_COND_LABELS);
 	__builtin_memcpy(&p->facts, &w.facts, __builtin_offsetof(struct imad_facts, labels));
@@ -101,7 +104,7 @@ static __noinline void answer_probe(struct file *file, struct inode *inode)
 }
 
 /* A reader whose rule says measure, of content that is measured already. */
-static __always_inline void reader_again(struct imad_gen *g, struct file *file, struct inode *inode)
+static __noinline void reader_again(struct imad_gen *g, struct file *file, struct inode *inode)
 {
 	__u32 before = __sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
 
@@ -209,7 +212,7 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 
 	if (g && quiet && g->quiet == quiet && (all_done(done) || v))
 		return 0;
-	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+	if (is_exempt() || is_skipped(inode) || is_overlay_backing(file, inode))
 		return 0;
 	count(opens);
 
@@ -228,12 +231,18 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		if (o.found & IMAD_FOUND_KNOWN)
 			slots &= ~IMAD_SLOT_APPRAISE; /* by what counts for an open, if not by a verdict */
 	}
+	r = any_value(r);
+	late = any_value(late);
+	slots = any_value(slots);
 	loader = exec && bpf_map_lookup_elem(&in_elf_exec, &tid);
 	if (exec && !loader) {
 		func = slots & ~IMAD_SLOT_VERITY ? func : IMAD_BPRM_CHECK;
 		slots |= match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done | slots);
 		expect_creds(&w, &slots, &maybe, done);
 	}
+	func = any_value(func);
+	slots = any_value(slots);
+	maybe = any_value(maybe);
 	if (file->f_mode & FMODE_READ) {
 		w.silent = true;
 		maybe |= match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done | slots | maybe);
@@ -275,7 +284,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	__u32 flags, mask, done, epoch;
 	struct made_before m = {};
 	struct imad_gen *g;
-	int writers;
+	int writers, r;
 
 	if (is_regular(inode))
 		note_beneath(file, inode);
@@ -292,8 +301,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (flags & FMODE_EXEC_FLAG)
 		note_loader(inode);
 	if (file->f_mode & FMODE_WRITE) {
-		int r = opened_for_write(file, inode, mask);
-
+		r = opened_for_write(file, inode, mask);
 		if (r == -ERESTARTNOINTR)
 			return -ERESTARTNOINTR;
 		if (r < 0)
@@ -321,7 +329,10 @@ int BPF_PROG(imad_file_open, struct file *file)
 			return 0;
 	}
 	fill_made_before(&m, &file->f_path, inode, control.conds);
-	return match_open(file, g, v ? v : verdict_find(inode), (__u64)mask << 32 | done, &m);
+	r = match_open(file, g, v ? v : verdict_find(inode), (__u64)any_value(mask) << 32 | any_value(done), &m);
+	if (r == -ERESTARTNOINTR)
+		return -ERESTARTNOINTR;
+	return r < 0 ? -EACCES : 0;
 }
 
 /*
@@ -337,9 +348,10 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	struct imad_gen *g;
 	int r = judge_after_gate(file, true);
 
-	if (!n_late_opens || bpf_map_delete_elem(&late_opens, &tid))
-		return r;
-	__sync_fetch_and_sub(&n_late_opens, 1);
+	if (n_late_opens && bpf_map_delete_elem(&late_opens, &tid) == 0)
+		__sync_fetch_and_sub(&n_late_opens, 1);
+	else if (!control.active || !control.unattended || is_exempt())
+		return r; /* not so if the gate that held it has gone meanwhile */
 	if (r == -ERESTARTNOINTR)
 		return -ERESTARTNOINTR;
 	g = gen_find(inode);
@@ -360,7 +372,7 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	struct imad_gen *g;
 	int r = 0;
 
-	if (!file || !control.active || is_daemon(bpf_get_current_pid_tgid()))
+	if (!file || !control.active || is_daemon())
 		return 0;
 	inode = file->f_inode;
 	if (!is_regular(inode))

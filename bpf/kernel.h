@@ -120,10 +120,17 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct signal_struct {
+	atomic_t live; /* threads */
+};
+
 struct task_struct {
 	int pid, tgid;
 	const struct cred *cred;
 	struct nsproxy *nsproxy; /* NULL: it is ending */
+	__u64 start_boottime;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
 };
 
 struct file_system_type {

@@ -88,7 +88,7 @@ static __always_inline __u32 note_created(struct inode *inode)
 
 static __always_inline __u32 cause_of_open(struct inode *inode, const struct imad_open *o)
 {
-	__u32 kind = IMAD_FOUND_KIND(o->found), cause = imad_judge(o->opts, o->algos, o->found);
+	__u32 kind = IMAD_FOUND_KIND(o->found), cause = judge_label(o->opts, o->algos, o->found);
 
 	if (o->found & IMAD_FOUND_NEW)
 		return !(o->opts & (IMAD_OPT_SIGNED | IMAD_OPT_VERITY)) || inode->i_size == 0 ? IMAD_CAUSE_PASS : cause;
@@ -222,7 +222,7 @@ static __noinline int writer_comes(struct file *file, __u32 mask, const struct m
 	if (o.found & IMAD_FOUND_KNOWN ? control.strict && cause_of_open(inode, &o) == IMAD_CAUSE_PASS :
 					 gate_will_hold(file, inode, v))
 		return 0;
-	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+	if (is_exempt() || is_skipped(inode) || is_overlay_backing(file, inode))
 		return 0;
 	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, IMAD_FILE_CHECK, mask, done_slots(gen_find(inode), v, 0)) & IMAD_SLOTS_MEASURE;
@@ -300,7 +300,7 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	struct imad_gen *g;
 	struct failing f = { .func = IMAD_FILE_CHECK };
 
-	if (!control.active || !inode || !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode))
+	if (!control.active || !inode || !is_regular(inode) || is_exempt() || is_skipped(inode))
 		return 0;
 	g = gen_find(inode);
 	o.found = found_for_open(g, verdict_find(inode), writers_of(inode));

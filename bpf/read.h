@@ -26,7 +26,7 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	slots = match(&w, func, IMAD_MAY_READ, done);
 	if (!slots)
 		return 0;
-	if (control.hold == IMAD_HOLD_ACCESS) /* the kernel reads next, and that the gate holds */
+	if (control.hold == IMAD_HOLD_ACCESS && !control.unattended) /* the kernel reads next, and that the gate holds */
 		want(file, inode, v, func, slots, 0, false);
 	else
 		use(file, inode, v, func, slots);

@@ -98,6 +98,14 @@ struct {
 	__type(value, struct imad_probe);
 } probe SEC(".maps");
 
+/* Whose state this is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct imad_stamp);
+} stamp SEC(".maps");
+
 struct imad_control control = {};
 
 #define count(field)                                                                  \
@@ -158,10 +166,12 @@ static __always_inline __u32 done_slots(const struct imad_gen *g, const struct i
 
 /*
  * Note @slots as wanted at generation @gen, and keep what an older want still waits
- * for. Contended for ever: give up, the use hooks catch it.
+ * for. Contended for ever: give up, the use hooks catch it. Global, for the verifier: as match().
  */
-static __noinline void add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
+__noinline int add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
 {
+	if (!word)
+		return 0;
 	for (int i = 0; i < 8; i++) {
 		__u64 old = *word;
 		__u64 new = IMAD_WANT(gen, slots | pending_slots(old, v));
@@ -169,8 +179,9 @@ static __noinline void add_want(__u64 *word, __u64 gen, __u32 slots, const struc
 		if (IMAD_WANT_GEN(old) == (__u32)gen)
 			new |= old;
 		if (new == old || __sync_val_compare_and_swap(word, old, new) == old)
-			return;
+			break;
 	}
+	return 0;
 }
 
 /*

@@ -11,9 +11,21 @@ static __always_inline bool is_regular(struct inode *inode)
 	return (inode->i_mode & S_IFMT) == S_IFREG;
 }
 
-static __always_inline bool is_daemon(__u64 pid_tgid)
+static __always_inline bool is_process(__u32 tgid, __u64 born)
 {
-	return (pid_tgid >> 32) == control.tgid;
+	return tgid && (bpf_get_current_pid_tgid() >> 32) == tgid &&
+	       bpf_get_current_task_btf()->group_leader->start_boottime == born;
+}
+
+static __always_inline bool is_daemon(void)
+{
+	return is_process(control.tgid, control.born);
+}
+
+/* The daemon, or what will be the next one: it opens files that nobody could tell it anything of. */
+static __always_inline bool is_exempt(void)
+{
+	return is_daemon() || (control.unattended && is_process(control.heir, control.heir_born));
 }
 
 /*
@@ -39,6 +51,8 @@ static __always_inline bool gate_will_hold(struct file *file, struct inode *inod
 {
 	__u32 dev = inode->i_sb->s_dev;
 
+	if (control.unattended)
+		return false;
 	if (v && (v->flags & IMAD_VERDICT_IGNORED) && v->epoch == control.epoch)
 		return false;
 	if (control.hold == IMAD_HOLD_ACCESS && !(file->f_mode & FMODE_READ))
@@ -52,15 +66,18 @@ static __always_inline bool is_unverifiable(struct inode *inode)
 	return inode->i_sb->s_iflags & SB_I_IMA_UNVERIFIABLE;
 }
 
-/* Filesystems on which no rule can measure anything: proc, sysfs, tmpfs under tcb. */
-static __always_inline bool is_skipped(struct inode *inode)
+/* Superblock magics on which no rule can measure anything: proc, sysfs, tmpfs under tcb. Global, for the verifier: as match(). */
+__noinline __u32 is_skipped_magic(__u64 magic)
 {
-	__u64 magic = inode->i_sb->s_magic;
-
 	for (__u32 i = 0; i < IMAD_SKIP_MAX && i < control.n_skip; i++)
 		if (control.skip[i] == magic)
 			return true;
 	return false;
+}
+
+static __always_inline bool is_skipped(struct inode *inode)
+{
+	return is_skipped_magic(inode->i_sb->s_magic);
 }
 
 /* Who wants the inode measured, and whether somebody can change it meanwhile. */
@@ -105,12 +122,29 @@ static __always_inline __u32 take_sticky(struct file *file, struct inode *inode,
 	return slots & ~IMAD_SLOT_HASH;
 }
 
+/* A use that nobody will hold. A function of its own, for its part of the stack. */
+static __noinline bool emit_late(struct file *file, __u64 gen, __u32 func, __u32 slots)
+{
+	return emit(IMAD_EVENT_LATE, file, file->f_inode, gen, func, slots, -1, NULL);
+}
+
 static __noinline bool goes_round(struct inode *inode); /* restart.h */
 
-/* A use that nobody will hold. A function of its own, for its part of the stack. */
-static __noinline void emit_late(struct file *file, __u64 gen, __u32 func, __u32 slots)
+/* While nobody reads them, one event stands for all uses of a content; one with a digest is worth more. */
+static __always_inline bool is_told(const struct imad_gen *g, __u64 gen, __u32 slots)
 {
-	emit(IMAD_EVENT_LATE, file, file->f_inode, gen, func, slots, -1, NULL);
+	return control.unattended && g->told_era == control.era && g->told_gen == (__u32)gen && !(slots & ~g->told_slots);
+}
+
+static __always_inline void note_told(struct imad_gen *g, __u64 gen, __u32 slots)
+{
+	if (!control.unattended)
+		return;
+	if (g->told_era != control.era || g->told_gen != (__u32)gen)
+		g->told_slots = 0;
+	g->told_era = control.era;
+	g->told_gen = (__u32)gen;
+	g->told_slots |= slots;
 }
 
 /* Note what an open wants. @refused: it goes no further, so whatever the gate does the daemon is told now. */
@@ -149,9 +183,12 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 		__sync_fetch_and_add(&n_late_opens, 1);
 		return;
 	}
+	/* What is executed is seen again, with a digest. */
+	if (is_told(g, gen, slots) || (control.unattended && func == IMAD_BPRM_CHECK && !refused))
+		return;
 	count(late);
-	if (refused || !goes_round(inode))
-		emit_late(file, gen, func, slots);
+	if ((refused || !goes_round(inode)) && emit_late(file, gen, func, slots))
+		note_told(g, gen, slots);
 }
 
 /* A use that was not held and is not hashed here. @path: as of emit_with(). */
@@ -165,9 +202,12 @@ static __always_inline void want_late(struct file *file, struct inode *inode, co
 		gen = gen_for_want(g, v, inode);
 		note_user(g, file, inode, func, slots); /* before the want: by that the daemon knows whose flags these are */
 		add_want(&g->want, gen, slots, v);
+		if (is_told(g, gen, slots))
+			return;
 	}
 	count(late);
-	emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, path);
+	if (emit_with(IMAD_EVENT_LATE, file, inode, gen, func, slots, -1, NULL, path) && g)
+		note_told(g, gen, slots);
 }
 
 /*
@@ -190,6 +230,8 @@ static __always_inline void use(struct file *file, struct inode *inode, const st
 		gen = gen_for_want(g, v, inode);
 		note_user(g, file, inode, func, slots); /* before the want: by that the daemon knows whose flags these are */
 		add_want(&g->want, gen, slots, v);
+		if (is_told(g, gen, slots | IMAD_TOLD_DIGEST))
+			return;
 	}
 	count(late);
 	algo = bpf_ima_file_hash(file, digest, sizeof(digest));
@@ -197,7 +239,9 @@ static __always_inline void use(struct file *file, struct inode *inode, const st
 		count(kernel_hashes);
 	if (algo != control.hash)
 		algo = -1;
-	emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, algo, digest);
+	/* Where the kernel cannot hash the next use would not know more. */
+	if (emit(IMAD_EVENT_LATE, file, inode, gen, func, slots, algo, digest) && g)
+		note_told(g, gen, slots | IMAD_TOLD_DIGEST);
 }
 
 #endif

@@ -204,6 +204,7 @@ struct imad_gen {
 	__u32 kept_epoch; /* ... as imad_verdict.found_epoch */
 	struct imad_change changed; /* the newest; of two at once it may be of both */
 	struct imad_place place; /* of the newest want */
+	__u32 told_gen, told_era, told_slots, pad; /* of this content the next daemon is told these slots already */
 };
 #define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
 #define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
@@ -215,6 +216,7 @@ struct imad_gen {
 #define IMAD_GEN_SEALED 0x100 /* in memory, and seen fully sealed: this generation and later ones are about final content */
 #define IMAD_GEN_VERITY 0x200 /* a rule with digest_type=verity matched: as in IMA that holds for what comes after it */
 #define IMAD_GEN_HAS_VERITY 0x400 /* it had fs-verity when it was looked at */
+#define IMAD_TOLD_DIGEST (1u << 31) /* in @told_slots: with the digest that the kernel made */
 #define IMAD_GEN_TOMTOU 0x4  /* read under a measure rule: the next open for write is a ToMToU violation */
 
 #define IMAD_WANT(gen, slots) (((__u64)(__u32)(gen) << 32) | (__u32)(slots))
@@ -293,7 +295,15 @@ struct imad_control {
 	__u32 funcs;	 /* bit per enum imad_func that some positive rule can match */
 	__u32 masks;	 /* access masks that some positive FILE_CHECK rule can match */
 	__u32 conds;	 /* union of all rules' conds: facts that no rule asks for are not fetched */
-	__u32 tgid;	 /* the daemon: exempt */
+	__u32 tgid;	 /* the daemon: exempt. 0: there is none */
+	__u32 unattended; /* the daemon has died: no gate holds, and nobody answers before the next one is there */
+	__u32 heir;	 /* the process that has executed imad since then: it may open what nobody knows */
+	__u32 era;	 /* how many daemons have died */
+	__u64 born, heir_born; /* when @tgid and @heir were started, because numbers come back */
+	__u64 died;	 /* CLOCK_BOOTTIME, ns */
+	__u64 exe_ino;	 /* the daemon's program */
+	__u32 exe_dev, lost_told; /* so many lost events are in the list as a violation */
+	__u32 taken, recorded; /* events that a daemon has read, and of which it has made records */
 	__u32 probe_tid; /* a thread of the daemon that wants the facts of what it opens; see struct imad_probe */
 	__u64 probe_written; /* ... and has made the label of after this write (struct imad_gen); 0: it has not */
 	__u32 hold;	 /* enum imad_hold: where the gate holds */
@@ -356,7 +366,7 @@ struct imad_event {
 	__u32 tgid, tid;
 	__u32 uid;
 	__s32 digest_algo;  /* enum hash_algo of @digest, < 0: none */
-	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE */
+	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE, IMAD_EVENT_UNATTENDED */
 	__u32 path_len;	    /* with NUL; 0: @path has the last component only */
 	__u32 deleted;	    /* 1: unlinked, and @path says so at its end */
 	/* Of IMAD_EVENT_FAILED, else 0: */
@@ -370,6 +380,8 @@ struct imad_event {
 	__u8 digest[IMAD_EVENT_DIGEST_MAX];
 	char path[IMAD_EVENT_PATH_MAX];
 };
+
+#define IMAD_EVENT_UNATTENDED 0x100 /* there was no daemon */
 
 /* A policy's names of keyrings; longer ones of the kernel's are cut where no name of a policy reaches. */
 #define IMAD_DATA_NAME_MAX 72
@@ -411,6 +423,21 @@ struct imad_label_key {
 	__u64 id;    /* SELinux: the sid; Smack: the address of its struct smack_known, which never goes */
 	__u32 gen;   /* imad_control.labels_gen */
 	__u32 seqno; /* of the security module's own policy */
+};
+
+/*
+ * What the next daemon must agree with to go on with these maps (map "stamp"): the very
+ * same BPF object, settings that say the same, and slots that mean the same.
+ */
+struct imad_slot_name {
+	__s32 pcr;
+	__u32 variant;	    /* IMAD_VARIANT_* */
+	char template[120]; /* "": the configured one */
+};
+struct imad_stamp {
+	__u64 object, settings; /* hashes */
+	__u32 n_slots, pad;
+	struct imad_slot_name slots[IMAD_SLOTS_MAX];
 };
 
 /* Per-CPU counters (map "counters"). */

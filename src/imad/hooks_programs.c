@@ -131,10 +131,20 @@ uint32_t programs_needed(const struct hooks *h, const struct policy_summary *sum
 	return needs;
 }
 
+int programs_attach_always(struct hooks *h)
+{
+	int r = imad_bpf__attach(h->skel);
+
+	return r < 0 ? log_errno(LOG_ERR, r, "cannot attach the BPF programs") : 0;
+}
+
 int programs_attach(struct hooks *h, uint32_t needs)
 {
 	const char *unseen = unseen_func(h, needs);
 
+	h->needs = needs;
+	if (h->adopted)
+		return 0; /* a dead daemon's are, until hooks_keep() */
 	if (unseen)
 		log_msg(LOG_WARNING, "this kernel has no hook for func=%s: rules match nothing there", unseen);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -157,6 +167,23 @@ void programs_detach_except(struct hooks *h, uint32_t needs)
 		bpf_link__destroy(h->links[i]);
 		h->links[i] = NULL;
 	}
+}
+
+int programs_each_link(struct hooks *h, int (*fn)(void *arg, const char *name, const struct bpf_link *link), void *arg)
+{
+	const struct bpf_object_skeleton *s = h->skel->skeleton;
+	int r = 0;
+
+	for (int i = 0; i < s->prog_cnt && r >= 0; i++) {
+		const struct bpf_prog_skeleton *p = (const void *)((const char *)s->progs + i * s->prog_skel_sz);
+		const struct bpf_link *link = *p->link;
+
+		for (unsigned int row = 0; row < ARRAY_SIZE(rows); row++)
+			if (rows[row].needed_by && program_of(h->skel, &rows[row]) == *p->prog)
+				link = h->links[row];
+		r = fn(arg, p->name, link);
+	}
+	return r < 0 ? r : 0;
 }
 
 void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg)

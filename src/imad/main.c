@@ -52,7 +52,7 @@ static const struct {
 struct options {
 	const char *config;
 	const char *values[ARRAY_SIZE(settings)];
-	bool check, force;
+	bool check, force, detach;
 };
 
 static void usage(void)
@@ -63,6 +63,7 @@ static void usage(void)
 		printf("  --%s %s\n", settings[i].option, settings[i].help);
 	printf("  --config FILE       instead of " CONF_PATH "\n"
 	       "  --force             enforce even if the host could not be repaired then\n"
+	       "  --detach            take down the BPF programs that an imad which died has left, start nothing\n"
 	       "  --check             read settings and policy, say what is wrong, start nothing\n"
 	       "  --version, --help\n\n"
 	       "Exit codes: 0 stopped, 1 failed, 2 usage or configuration.\n");
@@ -76,7 +77,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "template", required_argument, NULL, 2 }, { "pcr", required_argument, NULL, 3 },
 		{ "appraise", required_argument, NULL, 4 },
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
-		{ "force", no_argument, NULL, 'f' },
+		{ "force", no_argument, NULL, 'f' },	    { "detach", no_argument, NULL, 'd' },
 		{ "version", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -92,6 +93,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'f':
 			o->force = true;
+			break;
+		case 'd':
+			o->detach = true;
 			break;
 		case 'v':
 			printf("imad %s\n", IMAD_VERSION);
@@ -260,7 +264,7 @@ static int make_parts(struct daemon *d)
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
 	r = failures_new(&d->failures);
 	if (r == 0)
-		r = hooks_new(&d->hooks);
+		r = daemon_make_hooks(d);
 	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
 	if (r == 0)
 		daemon_begin_mode(d);
@@ -288,19 +292,24 @@ static int switch_on(struct daemon *d)
 
 	if (r < 0)
 		return r;
-	if (daemon_appraise_mode(d) == IMAD_APPRAISE_ENFORCE)
+	if (daemon_appraise_mode(d) == IMAD_APPRAISE_ENFORCE && !hooks_are_adopted(d->hooks))
 		hooks_set_appraise(d->hooks, IMAD_APPRAISE_LOG); /* until what is not known yet is held */
 	hooks_activate(d->hooks, d->hold, d->hash->id);
+	hooks_attend(d->hooks);
 	r = gate_start(d->gate);
 	if (r == 0)
 		r = mounts_scan(d->mounts, &d->rules->policy);
 	if (r < 0)
 		return r;
 	hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
+	r = hooks_keep(d->hooks);
+	if (r < 0)
+		return r;
 	(void)daemon_keep_version(d);
 	daemon_measure_policy(d, d->rules);
 	daemon_measure_data(d);
 	daemon_measure_running(d);
+	daemon_know_itself(d);
 	return 0;
 }
 
@@ -430,7 +439,7 @@ static int run(struct daemon *d)
 		(void)sd_notify(0, "READY=1");
 		r = sd_event_loop(d->event);
 		(void)sd_notify(0, "STOPPING=1");
-		daemon_forget_policy(d);
+		daemon_part(d, r);
 		log_msg(LOG_NOTICE, "stopping");
 	}
 	stop(d);
@@ -448,6 +457,8 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (o.detach)
+		return hooks_detach_dead() < 0 ? EXIT_FAILED : EXIT_STOPPED;
 	note_start(&d);
 	if (configure(&d, &o) < 0)
 		return EXIT_USAGE;

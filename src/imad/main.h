@@ -78,6 +78,9 @@ struct daemon {
 	char boot_id[BOOT_ID_MAX];
 	struct timespec started;
 	double started_after_boot; /* seconds */
+	uint32_t read_in_vain; /* events that it had read and not recorded; the event thread's */
+	bool unread_lost; /* the same of events that an imad before this one has left unread */
+	double away; /* seconds without a daemon, if this one goes on with the state of another */
 	unsigned int processes_before; /* that ran when the hooks came up */
 
 	struct trust *trust; /* keys and deny list; daemon_trust() for all threads but the event loop's */
@@ -245,10 +248,26 @@ void daemon_stop_late(struct daemon *d);
 /* Call @fn when all that was used before is in the list. 0 or -ENOMEM. */
 int daemon_sync(struct daemon *d, void (*fn)(void *arg), void *arg);
 
+/*
+ * main_adopt.c: make the hooks, with the state that a dead daemon has left if it fits.
+ * 0 or negative errno, logged.
+ */
+int daemon_make_hooks(struct daemon *d);
+/* Around a change of keys or deny list: meanwhile, with @known false, nobody may go on with what was found. */
+void daemon_stamp_trust(struct daemon *d, bool known);
+/* A violation for events that found no room since the last call. */
+void daemon_tell_lost(struct daemon *d);
+/* Have it noted when what was read from the ring buffer by now has become records. */
+void daemon_note_batch(struct daemon *d);
+/* main_part.c: the loop has ended with @r: whether the programs stay, which they do for a restart and after a failure. */
+void daemon_part(struct daemon *d, int r);
+
 /* main_start.c: measure what runs, is mapped or open already. */
 void daemon_measure_running(struct daemon *d);
 /* ... and the files of a policy, each of which is closed then. */
 void daemon_measure_policy(struct daemon *d, struct ruleset *r);
+/* Appraise imad's own program and libraries, so that it can be started again when nobody answers. */
+void daemon_know_itself(struct daemon *d);
 
 /*
  * main_data.c: records of what is no file, as the active policy wants them. The labels

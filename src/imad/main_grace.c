@@ -40,7 +40,8 @@ static void wait_for_silence(struct daemon *d)
 
 void daemon_begin_mode(struct daemon *d)
 {
-	bool grace = d->conf.appraise == CONF_APPRAISE_ENFORCE && d->conf.appraise_grace_s;
+	/* Once is enough: who kills imad is not given time. */
+	bool grace = d->conf.appraise == CONF_APPRAISE_ENFORCE && d->conf.appraise_grace_s && !hooks_enforced(d->hooks);
 	struct refusal why = { "" };
 	int r = daemon_preflight(d, &d->rules->policy, &why);
 

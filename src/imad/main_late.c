@@ -103,6 +103,24 @@ static void on_failure(struct daemon *d, const struct imad_event *e, const char 
 	daemon_tell_failure(d, &f);
 }
 
+/*
+ * Used while nobody answered, and changed since: what was used is gone. What the kernel
+ * hashed then counts, or a violation says so. False: neither is wanted.
+ */
+static bool keep_what_was_used(struct daemon *d, const struct imad_event *e, struct engine_use *use)
+{
+	struct imad_verdict unused;
+	struct imad_gen now;
+	bool has_gen;
+
+	if (use->fd < 0 || !(e->flags & IMAD_EVENT_UNATTENDED) || use->writer ||
+	    hooks_state(d->hooks, use->fd, &now, &has_gen, &unused) < 0 || now.gen == e->gen)
+		return true;
+	close(use->fd);
+	use->fd = -1;
+	return e->slots & (IMAD_SLOTS_MEASURE | IMAD_SLOT_AUDIT);
+}
+
 static void on_event(void *arg, const struct imad_event *e)
 {
 	struct daemon *d = arg;
@@ -133,6 +151,8 @@ static void on_event(void *arg, const struct imad_event *e)
 		memcpy(digest.bytes, e->digest, digest.size);
 		use.digest = &digest;
 	}
+	if (!keep_what_was_used(d, e, &use))
+		return;
 	(void)engine_use(d->engine, &use); /* out of memory: nothing is left to tell it with */
 }
 
@@ -199,6 +219,7 @@ static void *run_late(void *arg)
 	uint64_t count;
 
 	pthread_setname_np(pthread_self(), "late");
+	daemon_tell_lost(d); /* of the daemon before this one */
 	while (!d->late_stop) {
 		struct sync_request *syncs;
 
@@ -206,7 +227,9 @@ static void *run_late(void *arg)
 		if (fds[1].revents)
 			(void)!read(d->late_wake, &count, sizeof(count)); /* only clears it */
 		syncs = take_syncs(d);
-		(void)hooks_events(d->hooks);
+		if (hooks_events(d->hooks) > 0)
+			daemon_note_batch(d);
+		daemon_tell_lost(d);
 		if (d->labels_changed) /* once, however many they were */
 			engine_regard_all(d->engine);
 		d->labels_changed = false;

@@ -13,12 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <systemd/sd-daemon.h>
+
 #include <imad/cgroups.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
 #include "main.h"
 
+#define KEPT_MAX 48 /* FileDescriptorStoreMax= in imad.service */
+#define KEPT_NAME "own"
 #define CAP_SETGID_BIT 6
 #define CAP_SETUID_BIT 7
 
@@ -26,6 +30,9 @@ struct scan {
 	struct daemon *d;
 	pid_t pid;
 	struct imad_place place;
+	uint32_t only; /* slots; 0: all */
+	int *kept;     /* descriptors of what was looked at, KEPT_MAX of them; NULL: nobody wants them */
+	unsigned int n_kept;
 	struct imad_facts ids; /* of the process: only the ids are set */
 	/* Mappings dealt with, as (device, inode) of /proc/PID/maps: libraries are mapped by everybody. */
 	struct {
@@ -59,6 +66,14 @@ static void read_ids(struct scan *s)
 	f->cap_setgid = caps >> CAP_SETGID_BIT & 1;
 }
 
+static void keep(struct scan *s, const char *path)
+{
+	int fd = s->kept && s->n_kept < KEPT_MAX ? open(path, O_PATH | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		s->kept[s->n_kept++] = fd;
+}
+
 static void measure(struct scan *s, const char *path, enum imad_func func, uint32_t mask)
 {
 	struct daemon *d = s->d;
@@ -79,7 +94,7 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 	p.facts.gid = s->ids.gid, p.facts.egid = s->ids.egid, p.facts.sgid = s->ids.sgid;
 	p.facts.cap_setuid = s->ids.cap_setuid, p.facts.cap_setgid = s->ids.cap_setgid;
 	p.facts.labels |= s->ids.labels;
-	use.slots = daemon_match(d, &p.facts, func, mask) & ~IMAD_SLOT_HASH;
+	use.slots = daemon_match(d, &p.facts, func, mask) & ~IMAD_SLOT_HASH & (s->only ? s->only : ~0u);
 	use.flags = p.writers ? IMAD_GEN_WRITERS : 0;
 	if (!(use.slots & ~IMAD_SLOT_VERITY) || fstat(use.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    hooks_state(d->hooks, use.fd, &gen, &has_gen, &verdict) < 0) {
@@ -88,6 +103,7 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 	}
 	use.gen = gen.gen;
 	s->found++;
+	keep(s, path);
 	(void)engine_use(d->engine, &use);
 }
 
@@ -202,4 +218,31 @@ void daemon_measure_policy(struct daemon *d, struct ruleset *r)
 		close(r->files[i]);
 	}
 	r->n_files = 0;
+}
+
+/* systemd's copies of the last time are in our hands as well. */
+static void drop_kept(void)
+{
+	int n = sd_listen_fds(1);
+
+	for (int i = 0; i < n; i++)
+		close(SD_LISTEN_FDS_START + i);
+	if (n > 0)
+		(void)sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" KEPT_NAME);
+}
+
+void daemon_know_itself(struct daemon *d)
+{
+	int kept[KEPT_MAX];
+	struct scan s = { .d = d, .pid = getpid(), .only = IMAD_SLOT_APPRAISE, .kept = kept };
+
+	read_ids(&s);
+	measure(&s, "/proc/self/exe", IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
+	scan_maps(&s);
+	free(s.seen);
+	drop_kept();
+	/* An inode that somebody has open is not forgotten, nor what is known of it. */
+	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDPOLL=0\nFDNAME=" KEPT_NAME, kept, s.n_kept);
+	while (s.n_kept)
+		close(kept[--s.n_kept]);
 }

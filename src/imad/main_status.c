@@ -197,6 +197,8 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 	gate_counters(d->gate, &g);
 	add_gap(gaps, "imad came up %.1f s after the kernel: what ended before is not in the list, what still ran then "
 		"(%u processes) is, as kind \"start\"", d->started_after_boot, d->processes_before);
+	if (d->away > 0)
+		add_gap(gaps, "there was no imad for %.1f s before this one: what was used then is recorded late, not held", d->away);
 	if (d->hold == IMAD_HOLD_ACCESS)
 		add_gap(gaps, "a file that is mapped before it is ever read is hashed by the kernel before the mapping "
 			"and recorded after (kind \"late\"); gate.hold = open holds it instead");
