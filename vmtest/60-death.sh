@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imad is killed: what is known stays known, what is not is denied or recorded late, and the next imad goes on.
-# time: 240
+# kernels: 6.1 7.2
+# time: 300
 . /vm/lib.sh
 
 W=/test
@@ -72,7 +73,6 @@ touch /tmp/spurious
 loop=$!
 before=$(wc -l <$list)
 kills=3
-case $(uname -r) in 6.12*) kills=10 ;; esac
 for i in $(seq $kills); do
 	die
 	again --appraise enforce --policy $W/policy || { check "start after kill $i" false; break; }
