@@ -19,7 +19,6 @@ int BPF_PROG(imad_daemon_died, struct task_struct *task)
 	control.era++;
 	control.heir = 0;
 	*(volatile __u32 *)&control.unattended = 1;
-	control.probe_tid = 0;
 	control.tgid = 0;
 	return 0;
 }

@@ -8,6 +8,13 @@ struct {
 	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
+static __always_inline bool is_gated(struct inode *inode)
+{
+	__u32 dev = inode->i_sb->s_dev;
+
+	return bpf_map_lookup_elem(&gated, &dev) != NULL;
+}
+
 /* Whether somebody can write, and whether a reader would call that an open_writers violation. */
 static __always_inline __u32 write_flags(struct file *file, struct inode *inode)
 {
@@ -37,6 +44,13 @@ static __always_inline __u32 name_flags(struct file *file)
 	long ns = (long)namespace_of(file);
 
 	return ns == 0 || (ns < 0 && ns >= -MAX_ERRNO) ? IMAD_GEN_BARE : 0;
+}
+
+/* A function of its own, for the stack. */
+static __noinline __u32 flags_of(struct file *file, struct inode *inode)
+{
+	return write_flags(file, inode) | name_flags(file) | (control.unattended ? IMAD_EVENT_UNATTENDED : 0) |
+	       (is_gated(inode) ? 0 : IMAD_EVENT_FAR);
 }
 
 /* @path: this hook is one of those in which the kernel lets a path be made. */
@@ -91,7 +105,7 @@ static __always_inline bool emit_with(__u32 type, struct file *file, struct inod
 		return false;
 	e->gen = gen;
 	e->slots = slots;
-	e->flags = write_flags(file, inode) | name_flags(file) | (control.unattended ? IMAD_EVENT_UNATTENDED : 0);
+	e->flags = flags_of(file, inode);
 	if (type == IMAD_EVENT_ASKED && writers_of(inode) <= 1)
 		e->flags &= ~(IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION);
 	e->digest_algo = algo;

@@ -74,18 +74,27 @@ static __always_inline void fill_names(struct imad_facts *f, struct super_block 
 		bpf_probe_read_kernel_str(f->fs_subtype, sizeof(f->fs_subtype), sb->s_subtype);
 }
 
+static __always_inline bool is_probing(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&probes, &tid) != NULL;
+}
+
 /* The daemon's own open: tell it what this file is, and have a generation to publish a verdict for. */
 static __noinline void answer_probe(struct file *file, struct inode *inode)
 {
-	__u32 zero = 0;
-	struct imad_probe *p = bpf_map_lookup_elem(&probe, &zero);
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct imad_probe *p = bpf_map_lookup_elem(&probes, &tid);
 	struct walk w = {};
 	struct imad_gen *g;
+	__u64 written;
 
 	if (!p)
 		return;
 	find_blobs();
 	control.born = bpf_get_current_task_btf()->group_leader->start_boottime;
+	written = p->written;
 	__builtin_memset(p, 0, sizeof(*p));
 	fill_facts(&w, &file->f_path, inode, ~IMAD_COND_LABELS);
 	__builtin_memcpy(&p->facts, &w.facts, __builtin_offsetof(struct imad_facts, labels));
@@ -95,8 +104,8 @@ static __noinline void answer_probe(struct file *file, struct inode *inode)
 	p->facts.labels = labels_of(p->object, control.probe_labels == 2 ? p->subject : 0, control.probe_labels);
 	/* Nothing is lost if a writer has come since: that write has a number of its own. */
 	g = is_regular(inode) ? gen_make(inode) : NULL;
-	if (g && control.probe_written)
-		__sync_val_compare_and_swap(&g->written, control.probe_written, 0);
+	if (g && written)
+		__sync_val_compare_and_swap(&g->written, written, 0);
 	p->ino = inode->i_ino;
 	p->dev = inode->i_sb->s_dev;
 	p->writers = writers_of(inode) > 0;
@@ -288,7 +297,7 @@ int BPF_PROG(imad_file_open, struct file *file)
 
 	if (is_regular(inode))
 		note_beneath(file, inode);
-	if (control.probe_tid && control.probe_tid == (__u32)bpf_get_current_pid_tgid()) {
+	if (control.tgid && control.tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) && is_probing()) {
 		if (!is_overlay_backing(file, inode))
 			answer_probe(file, inode);
 		return 0;

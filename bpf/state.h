@@ -90,13 +90,14 @@ struct {
 	__type(value, struct imad_counters);
 } counters SEC(".maps");
 
-/* About the file that the daemon's probing thread opened last. */
+/* By thread of the daemon: what it asks of the file that it opens, and the answer. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct imad_probe);
-} probe SEC(".maps");
+} probes SEC(".maps");
 
 /* Whose state this is. */
 struct {

@@ -49,15 +49,13 @@ static __always_inline bool all_done(__u32 done)
 /* Whether fanotify will still hold this file before its content is seen. */
 static __always_inline bool gate_will_hold(struct file *file, struct inode *inode, const struct imad_verdict *v)
 {
-	__u32 dev = inode->i_sb->s_dev;
-
 	if (control.unattended)
 		return false;
 	if (v && (v->flags & IMAD_VERDICT_IGNORED) && v->epoch == control.epoch)
 		return false;
 	if (control.hold == IMAD_HOLD_ACCESS && !(file->f_mode & FMODE_READ))
 		return false;
-	return bpf_map_lookup_elem(&gated, &dev) != NULL;
+	return is_gated(inode);
 }
 
 /* What can hold no verdict for long: content that changes without the VFS seeing a writer. */

@@ -113,6 +113,7 @@ struct imad_probe {
 	__u64 ino;
 	__u32 dev;     /* s_dev: major << 20 | minor */
 	__u32 writers; /* 1: somebody has it open for write */
+	__u64 written; /* asked: the label is made of after this write (struct imad_gen); 0: it is not */
 	__u64 object, subject; /* the security module's labels of file and daemon, as the kernel numbers them; 0: none */
 	char name[IMAD_NAME_MAX]; /* last path component */
 };
@@ -304,8 +305,6 @@ struct imad_control {
 	__u64 exe_ino;	 /* the daemon's program */
 	__u32 exe_dev, lost_told; /* so many lost events are in the list as a violation */
 	__u32 taken, recorded; /* events that a daemon has read, and of which it has made records */
-	__u32 probe_tid; /* a thread of the daemon that wants the facts of what it opens; see struct imad_probe */
-	__u64 probe_written; /* ... and has made the label of after this write (struct imad_gen); 0: it has not */
 	__u32 hold;	 /* enum imad_hold: where the gate holds */
 	__u32 post_open; /* the kernel has the hook file_post_open */
 	__u32 creds_final; /* CREDS_CHECK is of the file that becomes the program, not of each of the exec chain */
@@ -366,7 +365,7 @@ struct imad_event {
 	__u32 tgid, tid;
 	__u32 uid;
 	__s32 digest_algo;  /* enum hash_algo of @digest, < 0: none */
-	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE, IMAD_EVENT_UNATTENDED */
+	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE, IMAD_EVENT_* */
 	__u32 path_len;	    /* with NUL; 0: @path has the last component only */
 	__u32 deleted;	    /* 1: unlinked, and @path says so at its end */
 	/* Of IMAD_EVENT_FAILED, else 0: */
@@ -382,6 +381,7 @@ struct imad_event {
 };
 
 #define IMAD_EVENT_UNATTENDED 0x100 /* there was no daemon */
+#define IMAD_EVENT_FAR 0x800 /* on a filesystem that is not gated: whoever opens it again may wait for others, for ever */
 
 /* A policy's names of keyrings; longer ones of the kernel's are cut where no name of a policy reaches. */
 #define IMAD_DATA_NAME_MAX 72

@@ -14,6 +14,7 @@
 #include <imad/sequencer.h>
 
 struct engine;
+struct engine_use;
 struct hold;
 
 /* What was found in one file; buffers belong to the engine. */
@@ -71,6 +72,11 @@ struct engine_ops {
 	void (*audit)(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid);
 	/* A rule asked for the fs-verity digest of a file that has none: there is no record. Never waits. */
 	void (*no_verity)(void *arg, const char *name, uint64_t dev, uint64_t ino, uint32_t pid, uint32_t uid);
+	/*
+	 * Open the file of a use by its @far, and set the descriptor and what else is known only then. May take for
+	 * ever. Negative errno: nothing is wanted of it. A descriptor of -1: it cannot be reached any more.
+	 */
+	int (*reach)(void *arg, const void *far, struct engine_use *use);
 	/* Have engine_writer_closed() called when a writer of @fd closes. */
 	void (*listen)(void *arg, int fd);
 	/*
@@ -87,6 +93,7 @@ struct engine_ops {
 struct engine_config {
 	unsigned int workers;
 	unsigned int deadline_ms;
+	unsigned int far_deadline_ms; /* a use with @far that takes longer is recorded as a violation */
 	bool allow_on_timeout;
 	bool hold_access; /* the gate holds the first access, not the open */
 	const struct template *template; /* the configured defaults */
@@ -95,8 +102,11 @@ struct engine_config {
 
 /* 0, -ENOMEM, or -errno of pthread_create. Starts the workers. */
 int engine_new(const struct engine_config *c, const struct engine_ops *ops, struct engine **ret);
-/* Answers everybody (allow), waits for records under way, joins the workers. */
-void engine_free(struct engine *e);
+/*
+ * Answers everybody (allow), waits for records under way, joins the workers. False: some of them are inside a
+ * file whose filesystem does not answer. They keep @e, and the process must end without freeing what ops use.
+ */
+bool engine_free(struct engine *e);
 
 /*
  * Switch to @p: its slots are copied, all ignore marks go, and ops->install puts its
@@ -133,6 +143,11 @@ struct engine_use {
 	size_t data_len;
 	bool writer;	    /* somebody can write, or could, a file whose label follows its content; no slots */
 	bool closed;	    /* ... and has just closed it */
+	/*
+	 * Who opens the file may have to wait for others (FUSE, a server): ops->reach() does it by this, in a worker
+	 * that no held use waits for. No descriptor, and a @name; taken over by free(). NULL: it is opened already.
+	 */
+	void *far;
 };
 /* 0, or -ENOMEM (descriptor and data are gone either way). */
 int engine_use(struct engine *e, const struct engine_use *use);

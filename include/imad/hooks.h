@@ -113,6 +113,7 @@ int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t
 
 /* Tell BPF that superblock @s_dev (major << 20 | minor) is or is no longer marked. */
 int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated);
+bool hooks_is_gated(const struct hooks *h, uint32_t s_dev);
 
 /* Readable when there are events. */
 int hooks_events_fd(struct hooks *h);

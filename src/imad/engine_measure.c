@@ -385,6 +385,8 @@ static bool begin_round(struct job *j, void *scratch, int *r)
 	struct engine *e = j->engine;
 
 	*r = 0;
+	if (j->is_far && !far_reach(j))
+		return false;
 	if (j->is_use && j->use.data) {
 		record_data(j);
 		return false;
@@ -443,6 +445,7 @@ void job_run(struct job *j, void *scratch)
 		return;
 	if (r == 0)
 		r = collect(j, scratch);
+	far_back(j);
 	if (r < 0) {
 		log_errno(LOG_ERR, r, "cannot measure '%s'", j->content.name ? j->content.name : "?");
 		engine_count(e, &e->counters.errors);

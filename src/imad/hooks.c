@@ -306,16 +306,16 @@ void hooks_tell_open(struct hooks *h, uint32_t tid, uint32_t found)
 
 int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t written, struct imad_probe *probe)
 {
-	uint32_t zero = 0;
-	int fd, r;
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	int probes = bpf_map__fd(h->skel->maps.probes), fd, r;
+	struct imad_probe asked = { .written = written };
 
-	pthread_mutex_lock(&h->probe_lock);
-	h->skel->bss->control.probe_written = written;
-	__atomic_store_n(&h->skel->bss->control.probe_tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+	r = bpf_map_update_elem(probes, &tid, &asked, BPF_ANY);
+	if (r < 0)
+		return r;
 	fd = openat(dirfd, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE);
-	r = fd < 0 ? -errno : bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.probe), &zero, probe);
-	__atomic_store_n(&h->skel->bss->control.probe_tid, 0, __ATOMIC_SEQ_CST);
-	pthread_mutex_unlock(&h->probe_lock);
+	r = fd < 0 ? -errno : bpf_map_lookup_elem(probes, &tid, probe);
+	(void)bpf_map_delete_elem(probes, &tid);
 	if (r == 0)
 		return fd;
 	if (fd >= 0)
@@ -332,6 +332,13 @@ int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated)
 		return bpf_map_update_elem(fd, &s_dev, &one, BPF_ANY);
 	r = bpf_map_delete_elem(fd, &s_dev);
 	return r == -ENOENT ? 0 : r;
+}
+
+bool hooks_is_gated(const struct hooks *h, uint32_t s_dev)
+{
+	uint32_t one;
+
+	return bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.gated), &s_dev, &one) == 0;
 }
 
 int hooks_events_fd(struct hooks *h)

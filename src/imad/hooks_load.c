@@ -59,14 +59,20 @@ static bool bpf_lsm_is_listed(char *list, size_t size)
 	return false;
 }
 
-/* Marks and answers were the dead daemon's: nothing may count on them. */
+static void empty(const struct bpf_map *map)
+{
+	int fd = bpf_map__fd(map);
+	uint32_t key;
+
+	while (bpf_map_get_next_key(fd, NULL, &key) == 0 && bpf_map_delete_elem(fd, &key) == 0)
+		;
+}
+
+/* Marks, answers and questions were the dead daemon's: nothing may count on them. */
 static void forget_gates(struct hooks *h)
 {
-	int fd = bpf_map__fd(h->skel->maps.gated);
-	uint32_t s_dev;
-
-	while (bpf_map_get_next_key(fd, NULL, &s_dev) == 0 && bpf_map_delete_elem(fd, &s_dev) == 0)
-		;
+	empty(h->skel->maps.gated);
+	empty(h->skel->maps.probes);
 }
 
 /* Who we are: exempt, and known again when our program is executed next. */
@@ -124,7 +130,6 @@ int hooks_new(uint64_t settings, const struct policy *p, struct hooks **ret)
 
 	if (!h)
 		return -ENOMEM;
-	pthread_mutex_init(&h->probe_lock, NULL);
 	libbpf_set_print(print_libbpf);
 	h->settings = settings;
 	r = pins_open(h);
@@ -145,7 +150,6 @@ void hooks_free(struct hooks *h)
 	if (h->skel)
 		programs_detach_except(h, 0);
 	imad_bpf__destroy(h->skel);
-	pthread_mutex_destroy(&h->probe_lock);
 	free(h);
 }
 

@@ -3,8 +3,6 @@
 #ifndef IMAD_HOOKS_PRIV_H
 #define IMAD_HOOKS_PRIV_H
 
-#include <pthread.h>
-
 #include <bpf/libbpf.h>
 
 #include <imad/hooks.h>
@@ -29,7 +27,6 @@ struct hooks {
 	bool adopted;	 /* the maps are those of a dead daemon */
 	bool kept, left; /* all is pinned; and stays so when we go */
 	struct imad_stamp stamp; /* adopted: as it was left */
-	pthread_mutex_t probe_lock; /* one probing thread at a time: control.probe_tid and map "probe" */
 };
 
 /* Before the load: leave out what this kernel has no place for. 0 or negative errno, logged. */

@@ -35,6 +35,7 @@
 #define CONF_PATH IMAD_SYSCONFDIR "/imad.conf"
 #define DESCRIPTORS_WANTED (1u << 19) /* one a held use; an open that finds none left is denied by the kernel */
 #define TICK_US 100000ull
+#define FAR_DEADLINE_MS 30000 /* a file of a filesystem that does not answer is waited for this long */
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -237,6 +238,7 @@ static int make_engine(struct daemon *d)
 	struct engine_config c = {
 		.workers = d->conf.gate_workers ? d->conf.gate_workers : cpus > 2 ? cpus : 2,
 		.deadline_ms = d->conf.gate_deadline_ms,
+		.far_deadline_ms = FAR_DEADLINE_MS,
 		.allow_on_timeout = d->conf.gate_on_timeout == CONF_TIMEOUT_ALLOW,
 		.hold_access = d->hold == IMAD_HOLD_ACCESS,
 		.template = d->template,
@@ -313,15 +315,20 @@ static int switch_on(struct daemon *d)
 	return 0;
 }
 
-/* Nobody is kept waiting: the gate goes first, then what is under way is finished, then the list closes. */
-static void stop(struct daemon *d)
+/*
+ * Nobody is kept waiting: the gate goes first, then what is under way is finished, then the list closes. False: some
+ * thread is still inside a file whose filesystem does not answer, and must not come back into what is left of us.
+ */
+static bool stop(struct daemon *d)
 {
+	bool all_back;
+
 	if (d->gate)
 		gate_stop(d->gate);
 	daemon_stop_late(d);
 	daemon_stop_watching_data(d);
 	daemon_stop_asks(d);
-	engine_free(d->engine);
+	all_back = engine_free(d->engine);
 	sequencer_free(d->sequencer);
 	server_free(d->server);
 	gate_free(d->gate);
@@ -334,6 +341,7 @@ static void stop(struct daemon *d)
 	sd_event_unref(d->event);
 	ruleset_freep(&d->rules);
 	ruleset_freep(&d->previous);
+	return all_back;
 }
 
 static void on_status(void *arg, struct server_call *call)
@@ -421,6 +429,7 @@ static int make_loop(struct daemon *d)
 static int run(struct daemon *d)
 {
 	int r = make_parts(d);
+	bool all_back;
 
 	if (r == 0)
 		r = make_loop(d);
@@ -442,9 +451,11 @@ static int run(struct daemon *d)
 		daemon_part(d, r);
 		log_msg(LOG_NOTICE, "stopping");
 	}
-	stop(d);
+	all_back = stop(d);
 	audit_stop();
 	log_stop();
+	if (!all_back)
+		_exit(r < 0 ? EXIT_FAILED : EXIT_STOPPED);
 	return r;
 }
 

@@ -238,6 +238,11 @@ void daemon_watch_labels(struct daemon *d);
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
 /* What BPF says of the file behind @fd; the ids in the facts are the daemon's. @written: as hooks_open(). 0 or negative errno. */
 int daemon_probe(struct daemon *d, int fd, uint64_t written, struct imad_probe *ret);
+/* First in what stands behind engine_use.far: who opens the file, as engine_ops.reach says. */
+struct daemon_far {
+	int (*reach)(struct daemon *d, const struct daemon_far *far, struct engine_use *use);
+};
+
 extern const struct engine_ops daemon_engine_ops;
 extern const struct gate_ops daemon_gate_ops;
 extern const struct mounts_ops daemon_mounts_ops;

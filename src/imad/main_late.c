@@ -6,11 +6,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <imad/appraise.h>
@@ -25,6 +29,12 @@ struct sync_request {
 	void (*fn)(void *arg);
 	void *arg;
 	struct sync_request *next;
+};
+
+/* A late use whose file only a worker may open who can wait for ever. */
+struct late {
+	struct daemon_far far;
+	struct imad_event event; /* no longer than its path */
 };
 
 /* Open @path and keep it only if it is the very inode of the event. */
@@ -90,6 +100,32 @@ static int open_event_file(struct daemon *d, const struct imad_event *e, const c
 	return fd;
 }
 
+/*
+ * The file without waiting for anybody: by a path that the kernel has at hand, to a filesystem that is gated.
+ * What is there by now may be anything, so it is looked at before it is opened. Negative errno: not so.
+ */
+static int open_near(struct daemon *d, const struct imad_event *e, const char *name)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED | RESOLVE_IN_ROOT };
+	cleanup_close int root = -1, at = -1;
+	struct statx st;
+	char path[64];
+
+	if (e->flags & IMAD_EVENT_FAR)
+		return -EAGAIN;
+	snprintf(path, sizeof(path), "/proc/%u/root", e->tgid);
+	root = open(path, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	if (root < 0) /* it has ended: as we see it */
+		root = open("/", O_PATH | O_CLOEXEC | O_DIRECTORY);
+	at = root < 0 ? -1 : (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+	if (at < 0 || statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
+		return -errno;
+	if (st.stx_ino != e->ino || !hooks_is_gated(d->hooks, st.stx_dev_major << 20 | st.stx_dev_minor))
+		return -EXDEV;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
+	return open_if_same(d, path, e);
+}
+
 static void on_failure(struct daemon *d, const struct imad_event *e, const char *name)
 {
 	struct failure f = {
@@ -121,6 +157,28 @@ static bool keep_what_was_used(struct daemon *d, const struct imad_event *e, str
 	return e->slots & (IMAD_SLOTS_MEASURE | IMAD_SLOT_AUDIT);
 }
 
+static int reach_late(struct daemon *d, const struct daemon_far *far, struct engine_use *use)
+{
+	const struct imad_event *e = &((const struct late *)far)->event; /* its first member */
+	char name[IMAD_EVENT_PATH_MAX];
+
+	event_name(e, name);
+	use->fd = open_event_file(d, e, name);
+	return keep_what_was_used(d, e, use) ? 0 : -ENOENT;
+}
+
+/* NULL: out of memory. */
+static void *far_event(const struct imad_event *e)
+{
+	struct late *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->far.reach = reach_late;
+	memcpy(&l->event, e, offsetof(struct imad_event, path) + strnlen(e->path, sizeof(e->path) - 1));
+	return &l->far;
+}
+
 static void on_event(void *arg, const struct imad_event *e)
 {
 	struct daemon *d = arg;
@@ -146,12 +204,14 @@ static void on_event(void *arg, const struct imad_event *e)
 		(void)engine_violation(d->engine, &use, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers");
 		return;
 	}
-	use.fd = open_event_file(d, e, name);
 	if (e->digest_algo == d->hash->id) {
 		memcpy(digest.bytes, e->digest, digest.size);
 		use.digest = &digest;
 	}
-	if (!keep_what_was_used(d, e, &use))
+	use.fd = open_near(d, e, name);
+	if (use.fd < 0)
+		use.far = far_event(e);
+	else if (!keep_what_was_used(d, e, &use))
 		return;
 	(void)engine_use(d->engine, &use); /* out of memory: nothing is left to tell it with */
 }

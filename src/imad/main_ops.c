@@ -375,6 +375,13 @@ static void op_tell(void *arg, const struct hold *h, uint32_t found)
 		hooks_tell_open(((struct daemon *)arg)->hooks, h->tid, found);
 }
 
+static int op_reach(void *arg, const void *far, struct engine_use *use)
+{
+	const struct daemon_far *f = far;
+
+	return f->reach(arg, f, use);
+}
+
 const struct engine_ops daemon_engine_ops = {
 	.state = op_state,
 	.publish = op_publish,
@@ -400,6 +407,7 @@ const struct engine_ops daemon_engine_ops = {
 	.submit = op_submit,
 	.audit = op_audit,
 	.no_verity = daemon_tell_no_verity,
+	.reach = op_reach,
 	.listen = op_listen,
 	.relabel = op_relabel,
 	.tell = op_tell,

@@ -186,6 +186,7 @@ static inline int setup(void **state)
 	fx.config = (struct engine_config){
 		.workers = 2,
 		.deadline_ms = 1000,
+		.far_deadline_ms = 1000,
 		.allow_on_timeout = true,
 		.hold_access = true,
 		.template = template_find("ima-ng", 6),

@@ -62,9 +62,9 @@ static struct {
 	uint32_t epoch, trust_epoch, audited_pid, audited_uid;
 	bool denied; /* collect finds the content on the deny list */
 	char log[512]; /* one letter an op: see the fakes */
-	bool block_collect, queue_records;
+	bool block_collect, block_reach, queue_records;
 	bool lossy; /* an op fails: uses go on unrecorded */
-	unsigned int in_collect;
+	unsigned int in_collect, in_reach;
 	int record_result; /* what done() gets unless records are queued */
 	struct measurement *queued[64];
 	struct measurement submitted[64]; /* copies; name and sig are void */
@@ -245,6 +245,27 @@ static int fake_collect(void *arg, void *scratch, int fd, unsigned int needs, co
 	snprintf(ret->name, ENGINE_NAME_MAX, "file%d", (int)(f - fx.files));
 	ret->sig_len = 0;
 	return leave(fails ? -EIO : 0);
+}
+
+/* What stands behind engine_use.far here: a file, NULL: it is gone. */
+struct fake_far {
+	struct fake_file *file;
+	int r;
+};
+
+static int fake_reach(void *arg, const void *far, struct engine_use *use)
+{
+	struct fake_far f = *(const struct fake_far *)far;
+
+	(void)arg;
+	enter('F');
+	fx.in_reach++;
+	pthread_cond_broadcast(&fx.changed);
+	while (fx.block_reach)
+		pthread_cond_wait(&fx.changed, &fx.lock);
+	fx.in_reach--;
+	use->fd = f.file && f.r == 0 ? fcntl(f.file->fd, F_DUPFD_CLOEXEC, 100) : -1;
+	return leave(f.r);
 }
 
 static void fake_new_epoch(void *arg)
@@ -442,6 +463,7 @@ static const struct engine_ops fake_ops = {
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
 	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data, .new_epoch = fake_new_epoch,
 	.new_trust = fake_new_trust,
+	.reach = fake_reach,
 	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel, .tell = fake_tell,
 };
 
