@@ -15,6 +15,17 @@ static __always_inline bool is_gated(struct inode *inode)
 	return bpf_map_lookup_elem(&gated, &dev) != NULL;
 }
 
+/* Its server may be anybody's, and may never answer. virtiofs has the same magic, and the machine may stand on it. */
+static __always_inline bool is_fuse(struct inode *inode)
+{
+	char first = 0;
+
+	if (inode->i_sb->s_magic != FUSE_SUPER_MAGIC)
+		return false;
+	bpf_probe_read_kernel(&first, sizeof(first), inode->i_sb->s_type->name);
+	return first == 'f';
+}
+
 /* Whether somebody can write, and whether a reader would call that an open_writers violation. */
 static __always_inline __u32 write_flags(struct file *file, struct inode *inode)
 {
@@ -49,8 +60,13 @@ static __always_inline __u32 name_flags(struct file *file)
 /* A function of its own, for the stack. */
 static __noinline __u32 flags_of(struct file *file, struct inode *inode)
 {
-	return write_flags(file, inode) | name_flags(file) | (control.unattended ? IMAD_EVENT_UNATTENDED : 0) |
-	       (is_gated(inode) ? 0 : IMAD_EVENT_FAR);
+	__u32 flags = write_flags(file, inode) | name_flags(file);
+
+	if (control.unattended)
+		flags |= IMAD_EVENT_UNATTENDED;
+	if (!is_gated(inode))
+		flags |= is_fuse(inode) ? IMAD_EVENT_FAR | IMAD_EVENT_FUSE : IMAD_EVENT_FAR;
+	return flags;
 }
 
 /* @path: this hook is one of those in which the kernel lets a path be made. */

@@ -298,6 +298,8 @@ int BPF_PROG(imad_file_open, struct file *file)
 	if (is_regular(inode))
 		note_beneath(file, inode);
 	if (control.tgid && control.tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) && is_probing()) {
+		if (is_fuse(inode))
+			return -EACCES; /* before its server is asked */
 		if (!is_overlay_backing(file, inode))
 			answer_probe(file, inode);
 		return 0;

@@ -3,7 +3,8 @@
  * A filesystem (FUSE) of one program that answers everybody but one, for 68-mute.sh: what that one asks for it
  * never hears of again.
  *
- *   mute MOUNTPOINT FILE WHOM    serve FILE as MOUNTPOINT/prog, not to processes whose program is WHOM
+ *   mute MOUNTPOINT FILE WHOM    serve FILE as MOUNTPOINT/prog beside an empty
+ *                                 folder, not to processes whose program is WHOM
  *
  * Prints a line for each request that gets no answer.
  */
@@ -21,6 +22,7 @@
 
 #define ROOT FUSE_ROOT_ID
 #define PROG 2
+#define FOLDER 3
 #define ROOM 65536
 
 static int fuse;
@@ -38,16 +40,17 @@ static void answer(const struct fuse_in_header *in, int error, const void *bytes
 static struct fuse_attr attr_of(uint64_t node)
 {
 	return (struct fuse_attr){
-		.ino = node, .nlink = 1, .mode = node == ROOT ? S_IFDIR | 0755 : S_IFREG | 0755,
-		.size = node == ROOT ? 0 : size, .blksize = 4096,
+		.ino = node, .nlink = 1, .mode = node == PROG ? S_IFREG | 0755 : S_IFDIR | 0755,
+		.size = node == PROG ? size : 0, .blksize = 4096,
 	};
 }
 
 static void look_up(const struct fuse_in_header *in, const char *name)
 {
-	struct fuse_entry_out e = { .nodeid = PROG, .attr = attr_of(PROG) }; /* valid for no time */
+	uint64_t node = strcmp(name, "prog") ? FOLDER : PROG;
+	struct fuse_entry_out e = { .nodeid = node, .attr = attr_of(node) }; /* valid for no time */
 
-	if (in->nodeid != ROOT || strcmp(name, "prog") != 0)
+	if (in->nodeid != ROOT || (node == FOLDER && strcmp(name, "folder") != 0))
 		answer(in, ENOENT, NULL, 0);
 	else
 		answer(in, 0, &e, sizeof(e));

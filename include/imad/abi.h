@@ -381,7 +381,8 @@ struct imad_event {
 };
 
 #define IMAD_EVENT_UNATTENDED 0x100 /* there was no daemon */
-#define IMAD_EVENT_FAR 0x800 /* on a filesystem that is not gated: whoever opens it again may wait for others, for ever */
+#define IMAD_EVENT_FAR 0x800 /* on a filesystem that is not gated: whoever opens it may wait for others */
+#define IMAD_EVENT_FUSE 0x1000 /* ... for ever, and cannot even be killed: the daemon leaves it alone */
 
 /* A policy's names of keyrings; longer ones of the kernel's are cut where no name of a policy reaches. */
 #define IMAD_DATA_NAME_MAX 72

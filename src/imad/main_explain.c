@@ -282,15 +282,11 @@ static int tell_now(struct telling *t, const struct ask *a, int fd, struct imad_
 /* The file behind the descriptor that came with the request, opened as the daemon may. Descriptor or negative errno. */
 static int open_again(struct daemon *d, int given, struct imad_probe *probe)
 {
-	struct stat st;
+	int r = given < 0 ? -EBADF : mounts_may_open(given);
 	char link[32];
 
-	if (given < 0)
-		return -EBADF;
-	if (fstat(given, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EMEDIUMTYPE;
+	if (r < 0)
+		return r;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", given);
 	return hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, 0, probe);
 }
@@ -333,7 +329,9 @@ static int explain(struct daemon *d, struct ask *a, json_object *root)
 	cleanup_close int fd = a->call->fd >= 0 ? open_again(d, a->call->fd, &probe) : -1;
 
 	if (!asked && fd < 0)
-		return refuse(a, fd, fd == -EMEDIUMTYPE ? "only regular files are appraised" : strerror(-fd));
+		return refuse(a, fd, fd == -EMEDIUMTYPE ? "only regular files are appraised" :
+				     fd == -EXDEV	? "imad opens no file of a FUSE filesystem" :
+						  strerror(-fd));
 	if (!asked)
 		number = failures_of(d->failures, probe.dev, probe.ino);
 	if ((asked || number) && !failures_visit(d->failures, number, tell_event, &t))

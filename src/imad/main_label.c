@@ -16,6 +16,7 @@
 #include <imad/file.h>
 #include <imad/label.h>
 #include <imad/log.h>
+#include <imad/mounts.h>
 #include <imad/util.h>
 
 #include "main.h"
@@ -95,11 +96,10 @@ static int label(struct daemon *d, struct ask *a)
 	const struct algo *algo = hash ? algo_by_name(hash, strlen(hash)) : NULL;
 	struct imad_probe probe;
 	cleanup_close int fd = -1;
-	struct stat st;
 	char link[32];
 	int r;
 
-	if (a->call->fd < 0 || fstat(a->call->fd, &st) < 0 || !S_ISREG(st.st_mode) || (!given && (!algo || !algo->openssl)))
+	if (a->call->fd < 0 || mounts_may_open(a->call->fd) < 0 || (!given && (!algo || !algo->openssl)))
 		return -EINVAL;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", a->call->fd);
 	fd = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, 0, &probe);

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,11 +13,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <imad/appraise.h>
 #include <imad/log.h>
+#include <imad/mounts.h>
 #include <imad/util.h>
 
 #include "main.h"
@@ -37,12 +36,21 @@ struct late {
 	struct imad_event event; /* no longer than its path */
 };
 
-/* Open @path and keep it only if it is the very inode of the event. */
-static int open_if_same(struct daemon *d, const char *path, const struct imad_event *e)
+/* Open what is found at @at, and keep it only if it is the very inode of the event. Nothing of FUSE is asked for. */
+static int open_if_same(struct daemon *d, int at, const struct imad_event *e)
 {
 	struct imad_probe probe;
-	int fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);
+	struct statx st;
+	char path[64];
+	int fd;
 
+	if (statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
+		return -errno;
+	if (st.stx_ino != e->ino ||
+	    ((st.stx_dev_major << 20 | st.stx_dev_minor) != e->dev && mounts_kind_of(at, e->tgid) != MOUNTS_SAFE))
+		return -ESTALE;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
+	fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);
 	if (fd < 0 || (probe.ino == e->ino && probe.dev == e->dev))
 		return fd;
 	close(fd);
@@ -54,7 +62,6 @@ static int open_by_descriptor(struct daemon *d, const struct imad_event *e)
 {
 	char path[64];
 	struct dirent *entry;
-	struct stat st;
 	int fd = -ENOENT;
 	DIR *dir;
 
@@ -63,10 +70,10 @@ static int open_by_descriptor(struct daemon *d, const struct imad_event *e)
 	if (!dir)
 		return -errno;
 	while (fd < 0 && (entry = readdir(dir))) {
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) || st.st_ino != e->ino)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%u/fd/%.16s", e->tgid, entry->d_name);
-		fd = open_if_same(d, path, e);
+		cleanup_close int at = openat(dirfd(dir), entry->d_name, O_PATH | O_CLOEXEC);
+
+		if (at >= 0)
+			fd = open_if_same(d, at, e);
 	}
 	closedir(dir);
 	return fd;
@@ -85,45 +92,42 @@ static void event_name(const struct imad_event *e, char name[IMAD_EVENT_PATH_MAX
 		memmove(name, strrchr(name, '/') + 1, strlen(strrchr(name, '/')));
 }
 
-/* BPF gives the path as seen from its user's root directory; that user may be gone by now. */
+/* As its user sees it, who may be gone by now; @near: without waiting for anybody. */
+static int open_by_path(struct daemon *d, const struct imad_event *e, const char *name, const char *root, bool near)
+{
+	cleanup_close int top = open(root, O_PATH | O_CLOEXEC | O_DIRECTORY), at = -1;
+
+	if (top < 0)
+		return -errno;
+	at = near ? mounts_at_hand(top, name) : mounts_walk(top, name, e->tgid);
+	return at < 0 ? at : open_if_same(d, at, e);
+}
+
 static int open_event_file(struct daemon *d, const struct imad_event *e, const char *name)
 {
-	char path[IMAD_EVENT_PATH_MAX + 32];
+	char root[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/root%s", e->tgid, name);
-	fd = open_if_same(d, path, e);
+	snprintf(root, sizeof(root), "/proc/%u/root", e->tgid);
+	fd = open_by_path(d, e, name, root, false);
 	if (fd < 0)
 		fd = open_by_descriptor(d, e);
 	if (fd < 0)
-		fd = open_if_same(d, name, e);
+		fd = open_by_path(d, e, name, "/", false);
 	return fd;
 }
 
-/*
- * The file without waiting for anybody: by a path that the kernel has at hand, to a filesystem that is gated.
- * What is there by now may be anything, so it is looked at before it is opened. Negative errno: not so.
- */
+/* In this thread, which must not wait. Negative errno: a worker has to try. */
 static int open_near(struct daemon *d, const struct imad_event *e, const char *name)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED | RESOLVE_IN_ROOT };
-	cleanup_close int root = -1, at = -1;
-	struct statx st;
-	char path[64];
+	char root[64];
+	int fd;
 
 	if (e->flags & IMAD_EVENT_FAR)
 		return -EAGAIN;
-	snprintf(path, sizeof(path), "/proc/%u/root", e->tgid);
-	root = open(path, O_PATH | O_CLOEXEC | O_DIRECTORY);
-	if (root < 0) /* it has ended: as we see it */
-		root = open("/", O_PATH | O_CLOEXEC | O_DIRECTORY);
-	at = root < 0 ? -1 : (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-	if (at < 0 || statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
-		return -errno;
-	if (st.stx_ino != e->ino || !hooks_is_gated(d->hooks, st.stx_dev_major << 20 | st.stx_dev_minor))
-		return -EXDEV;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
-	return open_if_same(d, path, e);
+	snprintf(root, sizeof(root), "/proc/%u/root", e->tgid);
+	fd = open_by_path(d, e, name, root, true);
+	return fd < 0 ? open_by_path(d, e, name, "/", true) : fd;
 }
 
 static void on_failure(struct daemon *d, const struct imad_event *e, const char *name)
@@ -209,9 +213,9 @@ static void on_event(void *arg, const struct imad_event *e)
 		use.digest = &digest;
 	}
 	use.fd = open_near(d, e, name);
-	if (use.fd < 0)
+	if (use.fd < 0 && !(e->flags & IMAD_EVENT_FUSE))
 		use.far = far_event(e);
-	else if (!keep_what_was_used(d, e, &use))
+	else if (!keep_what_was_used(d, e, &use) || (use.fd < 0 && use.writer))
 		return;
 	(void)engine_use(d->engine, &use); /* out of memory: nothing is left to tell it with */
 }

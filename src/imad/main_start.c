@@ -19,6 +19,7 @@
 #include <imad/cgroups.h>
 #include <imad/file.h>
 #include <imad/log.h>
+#include <imad/mounts.h>
 #include <imad/util.h>
 
 #include "main.h"
@@ -121,13 +122,18 @@ static int reach_started(struct daemon *d, const struct daemon_far *far, struct 
 	return look(d, s->path, &s->ids, s->mask, s->only, use);
 }
 
-/* Whether opening it may take for ever. That cannot be told by a call that might do so itself. */
-static bool is_far(const struct scan *s, const char *path)
+enum way { NEAR, FAR, FUSE };
+
+/* How it may be opened: here, or by who can wait, or not at all. */
+static enum way way_to(const struct scan *s, const char *path)
 {
+	cleanup_close int at = s->own ? -1 : open(path, O_PATH | O_CLOEXEC);
 	struct statx st;
 
-	return !s->own && statx(AT_FDCWD, path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
-	       !hooks_is_gated(s->d->hooks, st.stx_dev_major << 20 | st.stx_dev_minor);
+	if (at < 0 || statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0 ||
+	    hooks_is_gated(s->d->hooks, st.stx_dev_major << 20 | st.stx_dev_minor))
+		return NEAR;
+	return mounts_kind_of(at, (uint32_t)s->pid) == MOUNTS_FUSE ? FUSE : FAR;
 }
 
 static void measure_far(struct scan *s, const char *path, uint32_t mask, struct engine_use *use)
@@ -155,11 +161,11 @@ static void measure(struct scan *s, const char *path, enum imad_func func, uint3
 		.kind = MEASURE_START, .func = func, .pid = s->pid, .uid = s->ids.uid, .place = s->place,
 	};
 
-	if (is_far(s, path)) {
+	enum way way = way_to(s, path);
+
+	if (way == FAR)
 		measure_far(s, path, mask, &use);
-		return;
-	}
-	if (look(s->d, path, &s->ids, mask, s->only, &use) < 0)
+	if (way != NEAR || look(s->d, path, &s->ids, mask, s->only, &use) < 0)
 		return;
 	s->found++;
 	keep(s, path);
