@@ -15,15 +15,13 @@ static __always_inline bool is_gated(struct inode *inode)
 	return bpf_map_lookup_elem(&gated, &dev) != NULL;
 }
 
-/* Its server may be anybody's, and may never answer. virtiofs has the same magic, and the machine may stand on it. */
+/*
+ * Its server may be anybody's, and may never answer. virtiofs has the same magic and the machine may stand on it, but
+ * it has no subtypes.
+ */
 static __always_inline bool is_fuse(struct inode *inode)
 {
-	char first = 0;
-
-	if (inode->i_sb->s_magic != FUSE_SUPER_MAGIC)
-		return false;
-	bpf_probe_read_kernel(&first, sizeof(first), inode->i_sb->s_type->name);
-	return first == 'f';
+	return inode->i_sb->s_magic == FUSE_SUPER_MAGIC && (inode->i_sb->s_type->fs_flags & FS_HAS_SUBTYPE);
 }
 
 /* Whether somebody can write, and whether a reader would call that an open_writers violation. */

@@ -35,6 +35,7 @@ typedef long long loff_t;
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define TMPFS_MAGIC 0x01021994
 #define FUSE_SUPER_MAGIC 0x65735546
+#define FS_HAS_SUBTYPE 4
 #define F_SEALS_ALL 0xf /* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE */
 #define CAP_SETGID 6
 #define CAP_SETUID 7
@@ -135,6 +136,7 @@ struct task_struct {
 };
 
 struct file_system_type {
+	int fs_flags;
 	const char *name;
 };
 

@@ -181,8 +181,8 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 		__sync_fetch_and_add(&n_late_opens, 1);
 		return;
 	}
-	/* What is executed is seen again, with a digest. */
-	if (is_told(g, gen, slots) || (control.unattended && func == IMAD_BPRM_CHECK && !refused))
+	/* What is executed is seen again, with a digest: nobody has to open it then. */
+	if (is_told(g, gen, slots) || (func == IMAD_BPRM_CHECK && !refused && (control.unattended || is_fuse(inode))))
 		return;
 	count(late);
 	if ((refused || !goes_round(inode)) && emit_late(file, gen, func, slots))

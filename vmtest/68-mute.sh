@@ -62,7 +62,8 @@ check "elsewhere nobody waits for that" quick 11 50
 check "sync comes back" timeout 60 imactl sync
 check "nobody was answered by the deadline" [ "$(imactl status | awk '$1 == "timeouts" { print $2 }')" = 0 ]
 check "all uses elsewhere are in the list" [ "$(grep -ac ' /test/here/' $list)" = 50 ]
-check "what is used there is as well" in_list /test/mute/prog
+check "what is used there is as well, by the digest that the kernel took" in_list /test/mute/prog
+check "... and no violation stands for it" [ "$(cat /run/imad/violations)" = 0 ]
 
 # A file of ext4 that is reached through the server only, and late: with nothing mounted on the way the gate holds it.
 mount --bind /test/here /test/mute/folder
