@@ -32,7 +32,10 @@
 	X(FAILED, "failed")		  /* content or label could not be read */                \
 	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */   \
 	X(DENIED, "blacklisted-hash")	  /* its digest is on the deny list, whatever the label says */ \
-	X(PROTECTED, "protected-label")	  /* appraise.protect_labels: only imad and imactl change it */
+	X(PROTECTED, "protected-label")	  /* appraise.protect_labels: only imad and imactl change it */     \
+	X(MISSING_HMAC, "missing-HMAC") /* of security.evm: labels and metadata that nothing vouches for */ \
+	X(INVALID_HMAC, "invalid-HMAC") /* ... or not what is there now */ \
+	X(INVALID_IMMUTABLE, "invalid-fail-immutable") /* ... by a portable signature */
 
 #define IMAD_CAUSE_ENUM(name, text) IMAD_CAUSE_##name,
 enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };

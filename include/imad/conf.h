@@ -31,6 +31,8 @@ struct conf {
 	bool policy_signed;		 /* policy.signed; default no */
 	char hash[CONF_VALUE_MAX + 1];	 /* algorithm name; default sha256 */
 	char template[CONF_VALUE_MAX + 1]; /* default ima-ng */
+	bool bank_lists;		   /* a list for each bank, default no */
+	bool template_is_format;	   /* it was set by template_fmt */
 	char rundir[CONF_VALUE_MAX + 1];   /* default /run/imad */
 	char tpm_tcti[CONF_VALUE_MAX + 1]; /* tpm.tcti; default device:/dev/tpmrm0; "none": no TPM */
 	char keys_dir[CONF_VALUE_MAX + 1]; /* keys.dir; default /etc/keys/ima */

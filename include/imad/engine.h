@@ -12,6 +12,7 @@
 #include <imad/abi.h>
 #include <imad/policy.h>
 #include <imad/sequencer.h>
+#include <imad/template.h>
 
 struct engine;
 struct engine_use;
@@ -26,6 +27,8 @@ struct engine_content {
 	struct digest digest_modsig; /* without the signature appended to it, its size 0 if there is none; ENGINE_MODSIG, too */
 	uint8_t *modsig; /* PKCS#7 of that, from malloc(); NULL if there is none */
 	size_t modsig_len;
+	struct template_meta meta; /* with ENGINE_META */
+	bool has_meta;
 	char *name;    /* ENGINE_NAME_MAX bytes */
 	uint8_t *sig;  /* ENGINE_SIG_MAX bytes */
 	size_t sig_len;
@@ -35,6 +38,7 @@ struct engine_content {
 #define ENGINE_LABEL 4	/* what there is to find of its label */
 #define ENGINE_VERITY 8	/* the fs-verity digest, for a record */
 #define ENGINE_MODSIG 16 /* the signature appended to it, for a record */
+#define ENGINE_META 32	/* owner, mode and extended attributes, for a record */
 #define ENGINE_NAME_MAX (4096 + 16)
 #define ENGINE_SIG_MAX 65536
 

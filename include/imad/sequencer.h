@@ -38,6 +38,7 @@ struct measurement {
 	struct digest digest_modsig; /* size 0: nothing is appended that was asked for */
 	const void *modsig;	   /* the appended signature's PKCS#7; owned by the maker until @done */
 	size_t modsig_len;
+	const struct template_meta *meta; /* NULL: of no file, or no template needs it; owned by the maker until @done */
 	bool violation;
 	/* beside the record */
 	enum measure_kind kind;
@@ -62,6 +63,7 @@ struct sequencer_config {
 	unsigned int pcr;	/* the configured PCR */
 	const struct template *template;
 	const struct algo *hash;
+	bool bank_lists;	/* keep the list once more for each bank but SHA-1 */
 	/* Seams for tests, both paths; NULL: /sys/kernel/security, /proc/sys/kernel/random/boot_id. */
 	const char *securityfs;
 	const char *boot_id;

@@ -15,12 +15,12 @@ enum signature_verdict {
 	SIGNATURE_BAD,	       /* it is not the signature of this digest by that key, or malformed */
 	SIGNATURE_NO_KEY,      /* the keyring has no key of that id */
 	SIGNATURE_KEY_DENIED,  /* it has, but keyring_deny() was told not to trust it */
-	SIGNATURE_UNSUPPORTED, /* neither type 3 of version 2 or 3 nor type 6 of version 3; or no such hash here */
+	SIGNATURE_UNSUPPORTED, /* neither type 3 or 5 of version 2 or 3 nor type 6 of version 3; or no such hash here */
 };
 
 /*
  * Verify the signature in @l over @d: the file's digest, or for type 6 its fs-verity
- * digest, in the label's algorithm (another one is SIGNATURE_BAD). Any number of
+ * digest, or EVM's, in the label's algorithm (another one is SIGNATURE_BAD). Any number of
  * threads may verify with one keyring. Returns a verdict, -ENOMEM or -EIO.
  */
 int signature_verify(const struct keyring *k, const struct label *l, const struct digest *d);
@@ -57,7 +57,7 @@ void signer_set_id(struct signer *s, uint32_t id);
 bool signer_made(const struct signer *s, const struct label *l, const struct digest *d);
 
 /*
- * Append a whole label over @d: type 3 with version 2 or 3, or type 6 with 3. 0, -ENOMEM,
+ * Append a whole label over @d: type 3 or 5 with version 2 or 3, or type 6 with 3. 0, -ENOMEM,
  * -EINVAL (no such type and version), -EOPNOTSUPP (the hash is not to be had) or -EIO.
  */
 int signature_sign(const struct signer *s, enum label_type type, unsigned int version, const struct digest *d,

@@ -6,12 +6,15 @@
  *   runtime_measurements_count    violations             (decimal, newline)
  *   record_info                   JSON lines beside the records, one a record
  *   boot_id                       which boot the list belongs to
+ *   binary_runtime_measurements_sha1, ascii_runtime_measurements_sha1: links to the first two, and
+ *   if wished, such files for each other bank, as Linux 6.10 has them (store_banks())
  * One writer at a time (flock). Order of one append: binary, ASCII, info, counts;
  * a crash between them is mended from the binary list at the next open.
  */
 #ifndef IMAD_STORE_H
 #define IMAD_STORE_H
 
+#include <imad/algo.h>
 #include <imad/buf.h>
 #include <imad/list.h>
 
@@ -26,6 +29,14 @@ struct store;
 int store_open(const char *dir, const char *boot_id, struct store **ret, uint64_t *n_records);
 void store_free(struct store *s);
 void store_freep(struct store **s);
+
+#define STORE_BANKS_MAX 8
+
+/*
+ * From now on lists of these banks are kept beside, as on Linux 6.10; what is there already is brought up to
+ * date, and those of other banks go. SHA-1 needs none. May be called again. 0 or negative errno.
+ */
+int store_banks(struct store *s, const struct algo *const *banks, unsigned int n);
 
 /* Remove the files of a list that has no record: a start that was refused leaves nothing behind. */
 void store_discard(struct store *s);

@@ -26,7 +26,7 @@ struct job {
 	struct trust_options places;
 	struct trust *trust;
 	unsigned int threads;
-	bool json, verbose, quiet, progress;
+	bool json, verbose, quiet, progress, evm;
 	pthread_mutex_t out;
 	atomic_ulong looked_at, verdicts[CHECK_VERDICTS], causes[IMAD_CAUSE_COUNT], unchecked;
 };
@@ -118,7 +118,8 @@ static int find_appended(const struct job *j, struct own *own, int fd, const str
 }
 
 /* 0 or negative errno; -EBUSY if the content changed meanwhile. */
-static int check_once(const struct job *j, struct own *own, int fd, const struct stat *st, struct finder *f, struct check_result *r)
+static int check_once(const struct job *j, struct own *own, int fd, const struct stat *st, struct finder *f, struct check_evm *evm,
+		      struct check_result *r)
 {
 	const struct algo *algos[ALGO_COUNT];
 	uint32_t opts, allowed, found;
@@ -139,6 +140,8 @@ static int check_once(const struct job *j, struct own *own, int fd, const struct
 		return error;
 	found = finder_found(j->trust, fd, f, own->digests, n, &r->denied);
 	error = opts & IMAD_OPT_MODSIG ? find_appended(j, own, fd, f, &found, r) : 0;
+	if (error == 0)
+		error = check_evm_read(j->trust, fd, j->evm, evm);
 	if (error == 0 && !tree_unchanged(fd, st))
 		error = -EBUSY;
 	if (error < 0)
@@ -147,6 +150,8 @@ static int check_once(const struct job *j, struct own *own, int fd, const struct
 	r->content = content_of(own, fd, f, n);
 	explain_signature(j, r);
 	r->cause = is_fuse(fd) ? IMAD_CAUSE_UNVERIFIABLE : imad_judge(opts, allowed, found);
+	if (j->evm && r->cause != IMAD_CAUSE_UNVERIFIABLE)
+		r->cause = check_evm_judge(evm, opts, allowed, found, r->cause);
 	r->verdict = r->cause == IMAD_CAUSE_PASS ? CHECK_PASS : CHECK_FAIL;
 	return 0;
 }
@@ -172,9 +177,10 @@ static void check_file(void *arg, void *thread, int fd, const struct stat *first
 	j->looked_at++;
 	for (unsigned int i = 0; i < TRIES && r == -EBUSY; i++) {
 		cleanup(finder_done) struct finder f = { 0 };
-		struct check_result result = { .path = path, .signature = -1 };
+		cleanup(check_evm_done) struct check_evm evm = { 0 };
+		struct check_result result = { .path = path, .signature = -1, .evm = &evm };
 
-		r = check_once(j, thread, fd, &st, &f, &result);
+		r = check_once(j, thread, fd, &st, &f, &evm, &result);
 		if (r == 0)
 			tell(j, &result);
 		if (r == -EBUSY && fstat(fd, &st) < 0)
@@ -276,6 +282,7 @@ static int take_option(struct job *j, int c)
 	}
 	j->rules.opts |= c == 'm' ? IMAD_OPT_SIGNED | IMAD_OPT_MODSIG : c == 's' ? IMAD_OPT_SIGNED : c == '3' ? IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 :
 			 c == 'V'  ? IMAD_OPT_SIGNED | IMAD_OPT_VERITY : 0;
+	j->evm |= c == 'E';
 	j->json |= c == 'J';
 	j->verbose |= c == 'v';
 	j->quiet |= c == 'q';
@@ -298,6 +305,7 @@ static int parse(struct job *j, int argc, char **argv)
 	static const struct option options[] = {
 		{ "imasig", no_argument, NULL, 's' },	    { "sigv3", no_argument, NULL, '3' },
 		{ "verity", no_argument, NULL, 'V' },	    { "modsig", no_argument, NULL, 'm' },
+		{ "evm", no_argument, NULL, 'E' },
 		{ "algos", required_argument, NULL, 'A' },
 		{ "policy", required_argument, NULL, 'P' }, { "func", required_argument, NULL, 'F' },
 		{ "mask", required_argument, NULL, 'M' },   { "uid", required_argument, NULL, 'U' },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* imactl list: the measurement list as the ASCII file shows it, or as JSON lines; filtered, counted,
- * followed. */
+/* imactl list: the measurement list as the ASCII file shows it, as the list of a bank, or as JSON lines;
+ * filtered, counted, followed. */
 #include <fnmatch.h>
 #include <getopt.h>
 #include <json-c/json.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 
+#include <imad/digest.h>
 #include <imad/util.h>
 
 #include "imactl.h"
@@ -15,7 +16,8 @@
 #define cleanup_json cleanup(json_putp)
 
 struct list_options {
-	bool json, follow, count;
+	bool json, follow, count, binary, ascii;
+	const struct algo *hash; /* NULL: the list's own digests, SHA-1 */
 	const char *path, *func, *kind, *container; /* NULL: any */
 };
 
@@ -57,11 +59,15 @@ static bool matches_name(const struct template_fields *f, const char *glob)
 	return !glob || (name && fnmatch(glob, name, 0) == 0);
 }
 
-static int put_ascii(const struct list_record *r)
+static int put_line(const struct list_options *o, const struct list_record *r)
 {
 	cleanup(buf_done) struct buf line = { 0 };
-	int err = list_print(r, &line);
+	int err;
 
+	if (o->binary)
+		err = o->hash ? list_encode_bank(r, o->hash, &line) : list_encode(r, &line);
+	else
+		err = o->hash ? list_print_bank(r, o->hash, &line) : list_print(r, &line);
 	if (err < 0)
 		return err;
 	fwrite(line.data, 1, line.len, stdout);
@@ -89,7 +95,7 @@ static int show(struct lister *l, const struct list_record *r, struct json_objec
 		put_json(o);
 		return 0;
 	}
-	return put_ascii(r);
+	return put_line(&l->o, r);
 }
 
 /* Until the list or its side file grew. What was shown so far is out before. */
@@ -191,6 +197,19 @@ static int list(struct lister *l)
 	return IMACTL_OK;
 }
 
+/* An algorithm that libcrypto has. */
+static int parse_hash(const char *name, const struct algo **ret)
+{
+	const struct algo *algo = algo_by_name(name, strlen(name));
+
+	if (!digest_can(algo)) {
+		(void)complain(IMACTL_USAGE, "list: unknown hash algorithm '%s'", name);
+		return -EINVAL;
+	}
+	*ret = algo;
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct list_options *o)
 {
 	static const struct option options[] = {
@@ -201,6 +220,9 @@ static int parse_options(int argc, char **argv, struct list_options *o)
 		{ "func", required_argument, NULL, 'F' },
 		{ "kind", required_argument, NULL, 'k' },
 		{ "container", required_argument, NULL, 'C' },
+		{ "hash", required_argument, NULL, 'h' },
+		{ "binary", no_argument, NULL, 'b' },
+		{ "ascii", no_argument, NULL, 'a' },
 		{ 0 },
 	};
 	int c;
@@ -228,6 +250,16 @@ static int parse_options(int argc, char **argv, struct list_options *o)
 		case 'C':
 			o->container = optarg;
 			break;
+		case 'h':
+			if (parse_hash(optarg, &o->hash) < 0)
+				return -EINVAL;
+			break;
+		case 'b':
+			o->binary = true;
+			break;
+		case 'a':
+			o->ascii = true;
+			break;
 		default:
 			return -EINVAL;
 		}
@@ -246,6 +278,8 @@ int cmd_list(const struct imactl *ctl, int argc, char **argv)
 		return complain(IMACTL_USAGE, "list: more than one file given");
 	if (l.o.follow && l.o.count)
 		return complain(IMACTL_USAGE, "list: --follow and --count exclude each other");
+	if (l.o.json + l.o.ascii + l.o.binary + l.o.count > 1 || (l.o.hash && (l.o.json || l.o.count)))
+		return complain(IMACTL_USAGE, "list: --json, --count and the forms of a list (--ascii, --binary, --hash) exclude each other");
 	l.file = optind < argc ? argv[optind] : live;
 	return l.file ? list(&l) : complain(IMACTL_FAILED, "%s", strerror(ENOMEM));
 }

@@ -25,7 +25,7 @@ struct job {
 	struct signer *signer;
 	const struct algo *algo;
 	unsigned int version, threads;
-	bool verity, sigfile, dry_run, only_missing, json, progress;
+	bool verity, sigfile, evm, portable, dry_run, only_missing, json, progress;
 	atomic_ulong looked_at, made, right, kept, failed;
 };
 
@@ -65,6 +65,7 @@ static void failed(void *arg, const char *path, int r)
 
 	j->failed++;
 	complain(IMACTL_FAILED, "cannot sign '%s': %s", path,
+		 j->evm								? sign_evm_why(r) :
 		 r == -EBUSY							? "it changes while it is read" :
 		 j->verity && (r == -ENODATA || r == -EOPNOTSUPP || r == -ENOTTY) ? "it has no fs-verity" :
 										  strerror(-r));
@@ -149,6 +150,19 @@ static bool is_sigfile(const char *path)
 	return n > 4 && strcmp(path + n - 4, ".sig") == 0;
 }
 
+/* The metadata of a file, not its content. */
+static int sign_metadata(const struct job *j, int fd)
+{
+	static const enum outcome outcomes[] = { RIGHT, MADE, KEPT };
+	const struct sign_evm s = {
+		.signer = j->signer, .algo = j->algo, .type = j->portable ? EVM_PORTABLE : EVM_SIGNATURE,
+		.version = j->version, .dry_run = j->dry_run, .only_missing = j->only_missing,
+	};
+	int r = sign_evm(&s, fd);
+
+	return r < 0 ? r : (int)outcomes[r];
+}
+
 static void sign_file(void *arg, void *thread, int fd, const struct stat *first, const char *path)
 {
 	struct stat st = *first;
@@ -159,7 +173,7 @@ static void sign_file(void *arg, void *thread, int fd, const struct stat *first,
 	if (j->sigfile && is_sigfile(path))
 		r = KEPT;
 	for (unsigned int i = 0; i < TRIES && r == -EBUSY; i++) {
-		r = sign_once(j, thread, fd, path, &st);
+		r = j->evm ? sign_metadata(j, fd) : sign_once(j, thread, fd, path, &st);
 		if (r == -EBUSY && fstat(fd, &st) < 0)
 			r = -errno;
 	}
@@ -239,6 +253,8 @@ static int take_option(struct job *j, int c)
 	j->version = c == '3' ? 3 : j->version;
 	j->verity |= c == 'V';
 	j->sigfile |= c == 'f';
+	j->evm |= c == 'E';
+	j->portable |= c == 'P';
 	j->dry_run |= c == 'n';
 	j->only_missing |= c == 'm';
 	j->json |= c == 'J';
@@ -257,6 +273,10 @@ static int complete(struct job *j, bool any_path)
 	if (j->verity && (j->algo || j->sigfile || j->version == 2))
 		return complain(IMACTL_USAGE, "sign: --verity takes the algorithm of the file's fs-verity and version 3, "
 					      "and only security.ima can hold such a signature");
+	if (j->portable && !j->evm)
+		return complain(IMACTL_USAGE, "sign: --portable goes with --evm");
+	if (j->evm && (j->verity || j->sigfile))
+		return complain(IMACTL_USAGE, "sign: --evm signs labels and metadata, not content: neither --verity nor --sigfile");
 	j->algo = j->algo ? j->algo : algo_by_id(ALGO_SHA256);
 	j->version = j->version ? j->version : j->verity ? 3 : 2;
 	return IMACTL_OK;
@@ -269,7 +289,8 @@ static int parse(struct job *j, int argc, char **argv)
 		{ "keyid", required_argument, NULL, 'i' },     { "pass-file", required_argument, NULL, 'p' },
 		{ "algo", required_argument, NULL, 'a' },      { "version", required_argument, NULL, 'v' },
 		{ "v3", no_argument, NULL, '3' },	       { "verity", no_argument, NULL, 'V' },
-		{ "sigfile", no_argument, NULL, 'f' },	       { "dry-run", no_argument, NULL, 'n' },
+		{ "sigfile", no_argument, NULL, 'f' },
+		{ "evm", no_argument, NULL, 'E' },	    { "portable", no_argument, NULL, 'P' },	       { "dry-run", no_argument, NULL, 'n' },
 		{ "only-missing", no_argument, NULL, 'm' },    { "jobs", required_argument, NULL, 'j' },
 		{ "json", no_argument, NULL, 'J' },	       { 0 },
 	};

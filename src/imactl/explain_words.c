@@ -60,6 +60,13 @@ static const struct cause {
 	  { "install a version that is not denied, or take the line off the list, then:  imactl keys reload" } },
 	{ "protected-label", "While imad enforces, nobody but imad and imactl changes the label of an appraised file (appraise.protect_labels).",
 	  { "if the label should be that of the content:  imactl label %a%s" } },
+	{ "missing-HMAC", "Nothing in security.evm vouches for the label, owner and mode of the file.",
+	  { "if they are what they should be:  imactl sign --evm --portable --key KEY.pem %s" } },
+	{ "invalid-HMAC", "What security.evm vouches for is not what is there now: label, owner, mode or inode was changed, or the key is not trusted.",
+	  { "if the change was meant:  imactl sign --evm --key KEY.pem %s", "if not:  restore the file from its package or a backup" } },
+	{ "invalid-fail-immutable", "The portable signature in security.evm is not of this label, owner and mode by a trusted key.",
+	  { "if the change was meant:  imactl sign --evm --portable --key KEY.pem %s",
+	    "if not:  restore the file from its package or a backup" } },
 };
 
 static const struct cause *find(const char *name)

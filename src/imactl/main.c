@@ -15,8 +15,8 @@ static const struct {
 } commands[] = {
 	{ "list", cmd_list,
 	  "[--json] [--count] [--follow] [--path GLOB] [--func FUNC] [--kind KIND]\n"
-	  "                 [--container ID] [FILE]\n"
-	  "      print the measurement list" },
+	  "                 [--container ID] [--hash ALGO] [--ascii | --binary] [FILE]\n"
+	  "      print the measurement list; --hash: with the template digests of that bank" },
 	{ "status", cmd_status,
 	  "[--json]\n"
 	  "      what the daemon does" },
@@ -50,10 +50,12 @@ static const struct {
 	  "      give files and all below folders the label of their content; signatures stay, unless forced" },
 	{ "sign", cmd_sign,
 	  "--key FILE [--cert FILE | --keyid HEX] [--pass-file FILE] [--algo ALGO] [--v3 | --verity] [--sigfile]\n"
+	  "             [--evm [--portable]]\n"
 	  "             [--dry-run] [--only-missing] [--jobs N] [--json] PATH...\n"
-	  "      sign files and all below folders, in their labels or beside them in FILE.sig" },
+	  "      sign files and all below folders, in their labels or beside them in FILE.sig;\n"
+	  "      --evm: not the content but labels, owner and mode, in security.evm" },
 	{ "check", cmd_check,
-	  "[--imasig | --modsig] [--sigv3] [--verity] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
+	  "[--imasig | --modsig] [--sigv3] [--verity] [--evm] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
 	  "             [--policy NAME|FILE]... [--func FUNC] [--mask MASK] [--uid ID] [--fsuuid UUID]\n"
 	  "             [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] PATH...\n"
 	  "      what appraisal would say of files and all below folders, and why; no daemon is asked" },

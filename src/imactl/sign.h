@@ -3,6 +3,7 @@
 #ifndef IMACTL_SIGN_H
 #define IMACTL_SIGN_H
 
+#include <imad/evm.h>
 #include <imad/signature.h>
 
 #include "imactl.h"
@@ -21,5 +22,16 @@ int sign_write_beside(const char *path, const void *sig, size_t n);
 int sign_remove_beside(const char *path);
 /* What is in it: its length, 0 if there is none, or negative errno. */
 ssize_t sign_read_beside(const char *path, void *sig, size_t size);
+
+/* sign_evm.c: 1: signed, 0: it was, 2: left as it is; or negative errno, which sign_evm_why() words. */
+struct sign_evm {
+	const struct signer *signer;
+	const struct algo *algo;
+	enum evm_type type;
+	unsigned int version;
+	bool dry_run, only_missing;
+};
+int sign_evm(const struct sign_evm *s, int fd);
+const char *sign_evm_why(int r);
 
 #endif

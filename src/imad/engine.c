@@ -138,6 +138,7 @@ static void job_free(struct job *j)
 	free(j->content.name);
 	free(j->content.sig);
 	free(j->content.modsig);
+	template_meta_done(&j->content.meta);
 	free(j->measurements);
 	free(j->use.data);
 	free(j->use.far);
@@ -312,6 +313,12 @@ void job_finish(struct job *j, bool again)
 	pthread_mutex_unlock(&e->lock);
 }
 
+static void want_fields(struct engine *e, const struct template *t)
+{
+	e->want_sha1 |= template_has_field(t, "d");
+	e->want_meta |= template_needs_meta(t);
+}
+
 static void take_slots(struct engine *e, const struct policy *p)
 {
 	pthread_mutex_lock(&e->lock);
@@ -319,10 +326,11 @@ static void take_slots(struct engine *e, const struct policy *p)
 	for (unsigned int i = 0; i < p->n_rules; i++)
 		for (unsigned int v = 0; p->rules[i].slot_bit && v < IMAD_VARIANTS; v++)
 			e->pcr_slots[__builtin_ctz(IMAD_VARIANT_SLOT(p->rules[i].variants, v))] = p->rules[i].pcr_slots;
-	e->want_sha1 = template_is_legacy(e->config.template);
+	e->want_sha1 = e->want_meta = false;
+	want_fields(e, e->config.template);
 	for (unsigned int i = 0; i < p->n_slots; i++)
-		if (p->slots[i].template && template_is_legacy(template_find(p->slots[i].template, strlen(p->slots[i].template))))
-			e->want_sha1 = true;
+		if (p->slots[i].template)
+			want_fields(e, template_find(p->slots[i].template, strlen(p->slots[i].template)));
 	pthread_mutex_unlock(&e->lock);
 }
 

@@ -73,7 +73,8 @@ struct engine {
 	bool stopping;
 	struct policy_slot slots[IMAD_SLOTS_MAX];
 	uint32_t pcr_slots[IMAD_SLOTS_MAX]; /* of each slot: all slots of its PCR */
-	bool want_sha1; /* some record is of template "ima", which stores SHA-1 whatever the hash */
+	bool want_sha1; /* some record has the field d, which is SHA-1 whatever the hash */
+	bool want_meta; /* some record tells of the inode, not only of its content */
 	struct engine_counters counters;
 	unsigned int n_threads;
 	pthread_t threads[];

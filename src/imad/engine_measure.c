@@ -261,6 +261,7 @@ static void fill_measurement(struct job *j, struct measurement *m)
 		.name = j->content.name,
 		.sig = j->content.sig,
 		.sig_len = j->content.sig_len,
+		.meta = j->content.has_meta ? &j->content.meta : NULL,
 		.kind = j->is_use ? j->use.kind : late ? MEASURE_LATE : MEASURE_GATE,
 		.func = j->func,
 		.pid = j->is_use ? j->use.pid : j->gen.tgid,
@@ -357,7 +358,8 @@ static void record_unreachable(struct job *j)
 {
 	j->func = j->use.func;
 	j->slots = j->use.slots;
-	if (!engine_is_plain(j->engine, j->slots))
+	/* Nor is there a SHA-1 digest for the templates that store one. */
+	if (!engine_is_plain(j->engine, j->slots) || j->engine->want_sha1)
 		j->use.digest = NULL;
 	if (!make_room(j)) {
 		engine_count(j->engine, &j->engine->counters.errors);

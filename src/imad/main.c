@@ -44,7 +44,8 @@ static const struct {
 } settings[] = {
 	{ "policy", "policy", "NAME|FILE  built-in policies or policy files (blank between)" },
 	{ "hash", "hash", "ALGO         sha1, sha256, sha384 or sha512" },
-	{ "template", "template", "NAME     ima-ng, ima-sig or ima" },
+	{ "template", "template", "NAME     ima-ng, ima-sig or another of IMA's" },
+	{ "template_fmt", "template_fmt", "FIELDS  instead of a template: d-ng|n-ng|sig" },
 	{ "pcr", "pcr", "N             the PCR to extend" },
 	{ "appraise", "appraise", "MODE     off, log, fix or enforce: what becomes of files that do not match their label" },
 };
@@ -75,8 +76,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
 		{ "policy", required_argument, NULL, 0 },   { "hash", required_argument, NULL, 1 },
-		{ "template", required_argument, NULL, 2 }, { "pcr", required_argument, NULL, 3 },
-		{ "appraise", required_argument, NULL, 4 },
+		{ "template", required_argument, NULL, 2 }, { "template_fmt", required_argument, NULL, 3 },
+		{ "pcr", required_argument, NULL, 4 },	    { "appraise", required_argument, NULL, 5 },
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
 		{ "force", no_argument, NULL, 'f' },	    { "detach", no_argument, NULL, 'd' },
 		{ "version", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
@@ -175,12 +176,11 @@ static int configure(struct daemon *d, const struct options *o)
 	d->conf.appraise_force |= o->force;
 	log_set_level(d->conf.log_level);
 	d->hash = algo_by_name(d->conf.hash, strlen(d->conf.hash));
-	d->template = daemon_find_template(d->conf.template, strlen(d->conf.template));
 	if (!digest_can(d->hash))
 		return log_errno(LOG_ERR, -EINVAL, "unknown hash algorithm '%s'", d->conf.hash);
-	if (!d->template)
-		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
-	r = daemon_load_keys(d);
+	r = daemon_set_template(d);
+	if (r == 0)
+		r = daemon_load_keys(d);
 	if (r == 0)
 		r = known_new(KNOWN_MAX, &d->known);
 	return r < 0 ? r : daemon_first_policy(d, o->check);
@@ -256,7 +256,7 @@ static int make_parts(struct daemon *d)
 	struct mounts_ops mounts_ops = daemon_mounts_ops;
 	struct sequencer_config seq = {
 		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
-		.template = d->template, .hash = d->hash,
+		.template = d->template, .hash = d->hash, .bank_lists = d->conf.bank_lists,
 	};
 	int r;
 

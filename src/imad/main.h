@@ -64,6 +64,7 @@ struct daemon {
 	struct conf conf;
 	const struct algo *hash;
 	const struct template *template;
+	struct template format; /* template_fmt: what @template points to */
 	enum imad_hold hold;
 	struct ruleset *rules;	  /* active; main thread only */
 	struct ruleset *previous; /* to be restored unless the active one is confirmed; NULL: it is */
@@ -116,8 +117,8 @@ struct daemon {
  */
 int daemon_compile_policy(struct daemon *d, const char *names, bool append, struct ruleset **ret, struct refusal *why);
 void ruleset_freep(struct ruleset **r);
-/* A template that imad can fill in for a file, by name or format; NULL if there is none. */
-const struct template *daemon_find_template(const char *name, size_t len);
+/* daemon.template, as the configuration says. 0 or -EINVAL, logged. */
+int daemon_set_template(struct daemon *d);
 /* What the active rules say of these facts, and the slots that they ask for. */
 struct imad_decision daemon_decide(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
 uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);

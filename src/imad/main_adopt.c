@@ -60,7 +60,7 @@ static void take_slots(struct daemon *d)
 
 	for (; p->n_slots < n; p->n_slots++) {
 		const char *name = names[p->n_slots].template;
-		const struct template *t = *name ? daemon_find_template(name, strlen(name)) : NULL;
+		const struct template *t = *name ? template_find(name, strlen(name)) : NULL;
 
 		p->slots[p->n_slots] = (struct policy_slot){
 			.pcr = names[p->n_slots].pcr, .template = t ? t->name : NULL, .variant = names[p->n_slots].variant };

@@ -100,6 +100,7 @@ static int record_make(struct sequencer *s, const struct measurement *m, struct 
 		.digest_modsig = m->digest_modsig.size ? &m->digest_modsig : NULL,
 		.modsig = m->modsig,
 		.modsig_len = m->modsig_len,
+		.meta = m->meta,
 		.violation = m->violation,
 	};
 	unsigned int pcr = m->pcr < 0 ? s->pcr : (unsigned int)m->pcr;
@@ -199,6 +200,7 @@ static struct sequencer *sequencer_alloc(const struct sequencer_config *c)
 	s->pcr = c->pcr;
 	s->template = c->template;
 	s->hash = c->hash;
+	s->bank_lists = c->bank_lists;
 	s->securityfs = c->securityfs ? c->securityfs : "/sys/kernel/security";
 	s->tail = &s->head;
 	s->now.in_step = true;

@@ -243,6 +243,7 @@ static int new_list(struct sequencer *s, uint64_t n_kernel)
 
 static int begin(struct sequencer *s)
 {
+	_Static_assert(STORE_BANKS_MAX >= PCR_BANKS_MAX, "lists of all banks");
 	uint64_t n_kernel = 0;
 	int r;
 
@@ -253,6 +254,9 @@ static int begin(struct sequencer *s)
 		if (n_kernel > 1)
 			return refuse(n_kernel);
 	}
+	r = store_banks(s->store, s->banks, s->bank_lists ? s->n_banks : 0);
+	if (r < 0)
+		return r;
 	if (!store_records(s->store))
 		return new_list(s, n_kernel);
 	r = seq_replay(s);

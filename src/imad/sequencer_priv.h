@@ -39,6 +39,7 @@ struct sequencer {
 	const struct template *template;
 	const struct algo *hash;
 	const char *securityfs;
+	bool bank_lists;
 
 	struct store *store;
 	struct tpm *tpm; /* NULL: software banks only */

@@ -106,20 +106,27 @@ static int number_open(int dir, const char *name, struct store_number *ret)
 	return 0;
 }
 
+int store_open_growing(struct store *s, struct store_file *f)
+{
+	struct stat st;
+
+	f->fd = store_open_file(s->dir, f->name, O_APPEND);
+	if (f->fd < 0)
+		return f->fd;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	f->size = (uint64_t)st.st_size;
+	return 0;
+}
+
 static int files_open(struct store *s)
 {
-	int r;
+	int r = 0;
 
-	for (unsigned int i = 0; i < STORE_GROWING; i++) {
-		struct stat st;
-
-		s->file[i].fd = store_open_file(s->dir, store_name(i), O_APPEND);
-		if (s->file[i].fd < 0)
-			return s->file[i].fd;
-		if (fstat(s->file[i].fd, &st) < 0)
-			return -errno;
-		s->file[i].size = (uint64_t)st.st_size;
-	}
+	for (unsigned int i = 0; i < STORE_GROWING && !r; i++)
+		r = store_open_growing(s, &s->file[i]);
+	if (r < 0)
+		return r;
 	r = number_open(s->dir, "runtime_measurements_count", &s->records);
 	return r < 0 ? r : number_open(s->dir, "violations", &s->violations);
 }
@@ -131,8 +138,12 @@ static struct store *store_alloc(void)
 	if (!s)
 		return NULL;
 	s->dir = s->records.fd = s->violations.fd = -1;
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	s->n_files = STORE_GROWING;
+	s->file[STORE_BINARY].binary = true;
+	for (unsigned int i = 0; i < STORE_GROWING; i++) {
 		s->file[i].fd = -1;
+		(void)snprintf(s->file[i].name, sizeof(s->file[i].name), "%s", store_name(i));
+	}
 	return s;
 }
 
@@ -161,7 +172,7 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
-	for (unsigned int i = 0; i < STORE_GROWING; i++) {
+	for (unsigned int i = 0; i < s->n_files; i++) {
 		util_closep(&s->file[i].fd);
 		buf_done(&s->file[i].line);
 	}
@@ -181,7 +192,7 @@ static int take_back(struct store *s)
 {
 	int r = 0, err;
 
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	for (unsigned int i = 0; i < s->n_files; i++)
 		if (ftruncate(s->file[i].fd, (off_t)s->file[i].size) < 0)
 			r = -errno;
 	err = store_number_set(&s->records, s->records.value);
@@ -195,13 +206,13 @@ static int take_back(struct store *s)
 /* All that an append will add, made before anything is written. */
 static int lines_make(struct store *s, const struct list_record *r, const char *info)
 {
-	int err;
+	int err = 0;
 
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	for (unsigned int i = 0; i < s->n_files; i++) {
 		buf_reset(&s->file[i].line);
-	err = list_encode(r, &s->file[STORE_BINARY].line);
-	if (!err)
-		err = list_print(r, &s->file[STORE_ASCII].line);
+		if (!err && i != STORE_INFO)
+			err = store_line(&s->file[i], r, &s->file[i].line);
+	}
 	buf_add_str(&s->file[STORE_INFO].line, info);
 	buf_add_u8(&s->file[STORE_INFO].line, '\n');
 	return err < 0 ? err : buf_error(&s->file[STORE_INFO].line);
@@ -212,7 +223,7 @@ static int lines_write(struct store *s, bool violation)
 	uint64_t records = s->records.value, violations = s->violations.value;
 	int r = 0;
 
-	for (unsigned int i = 0; i < STORE_GROWING && !r; i++)
+	for (unsigned int i = 0; i < s->n_files && !r; i++)
 		r = store_write(s->file[i].fd, s->file[i].line.data, s->file[i].line.len);
 	if (!r)
 		r = store_number_set(&s->records, records + 1);
@@ -237,7 +248,7 @@ int store_append(struct store *s, const struct list_record *rec, const char *inf
 		r = lines_write(s, rec->violation);
 	if (r < 0)
 		return r;
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	for (unsigned int i = 0; i < s->n_files; i++)
 		s->file[i].size += s->file[i].line.len;
 	return 0;
 }

@@ -68,6 +68,22 @@ static int archive_make(int dir, const char *id, char *ret, size_t size)
 	return -EEXIST;
 }
 
+/* Lists of banks go with the list, or with @target -1 just go. */
+static int move_banks(int dir, int target)
+{
+	char name[STORE_NAME_MAX];
+
+	for (unsigned int i = 0; i < 2 * ALGO_COUNT; i++) {
+		int r;
+
+		store_bank_name(algo_by_id(i / 2), i % 2, name);
+		r = target < 0 ? unlinkat(dir, name, 0) : renameat(dir, name, target, name);
+		if (r < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 static int archive(int dir, const char *id)
 {
 	char to[STORE_ID_MAX + 32];
@@ -80,6 +96,9 @@ static int archive(int dir, const char *id)
 	target = openat(dir, to, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (target < 0)
 		return -errno;
+	r = move_banks(dir, target);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(all_files); i++)
 		if (renameat(dir, all_files[i], target, all_files[i]) < 0 && errno != ENOENT)
 			return -errno;
@@ -120,6 +139,7 @@ void store_discard(struct store *s)
 {
 	if (s->records.value)
 		return;
+	(void)move_banks(s->dir, -1);
 	for (size_t i = 0; i < ARRAY_SIZE(all_files); i++)
 		(void)unlinkat(s->dir, all_files[i], 0);
 }

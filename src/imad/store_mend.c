@@ -72,21 +72,21 @@ static bool file_has(const struct store_file *f, uint64_t at, const uint8_t *p, 
 	return true;
 }
 
-struct mend_ascii {
+struct mending {
 	struct store_file *file;
 	uint64_t at;	    /* bytes that are right */
-	uint64_t rewritten; /* lines */
+	uint64_t rewritten; /* records */
 };
 
-static int mend_ascii_line(void *arg, const struct list_record *rec, uint64_t start, uint64_t end)
+static int mend_line(void *arg, const struct list_record *rec, uint64_t start, uint64_t end)
 {
-	struct mend_ascii *m = arg;
+	struct mending *m = arg;
 	struct store_file *f = m->file;
 	int r;
 
 	(void)start, (void)end;
 	buf_reset(&f->line);
-	r = list_print(rec, &f->line);
+	r = store_line(f, rec, &f->line);
 	if (r < 0)
 		return r;
 	if (m->rewritten || !file_has(f, m->at, f->line.data, f->line.len)) {
@@ -102,17 +102,17 @@ static int mend_ascii_line(void *arg, const struct list_record *rec, uint64_t st
 	return 0;
 }
 
-static int mend_ascii(struct store *s)
+int store_mend_file(struct store *s, struct store_file *f)
 {
-	struct mend_ascii m = { .file = &s->file[STORE_ASCII] };
+	struct mending m = { .file = f };
 	uint64_t at = 0;
 	int r;
 
-	r = store_scan(s, &at, mend_ascii_line, &m);
+	r = store_scan(s, &at, mend_line, &m);
 	if (r < 0)
 		return r;
 	if (m.rewritten)
-		log_msg(LOG_NOTICE, "ASCII list: %" PRIu64 " lines written anew", m.rewritten);
+		log_msg(LOG_NOTICE, "%s: %" PRIu64 " records written anew", f->name, m.rewritten);
 	return file_cut(m.file, m.at);
 }
 
@@ -173,7 +173,7 @@ int store_mend(struct store *s, uint64_t *n_records)
 	if (r == -EBADMSG)
 		*n_records = c.records;
 	if (!r)
-		r = mend_ascii(s);
+		r = store_mend_file(s, &s->file[STORE_ASCII]);
 	if (!r)
 		r = mend_info(s, c.records);
 	if (!r)

@@ -7,13 +7,18 @@
 
 #define STORE_ID_MAX 64 /* bytes of a boot id */
 
-/* The files that grow with each record, in the order of one append. */
+/* The files that grow with each record, in the order of one append; behind them those of banks. */
 enum { STORE_BINARY, STORE_ASCII, STORE_INFO, STORE_GROWING };
+#define STORE_FILES_MAX (STORE_GROWING + 2 * STORE_BANKS_MAX)
+#define STORE_NAME_MAX	64
 
 struct store_file {
 	int fd;
 	uint64_t size;	 /* bytes that count; what is behind is the rest of a failed append */
 	struct buf line; /* what the append at hand adds */
+	const struct algo *bank; /* a list of this bank; NULL: none */
+	bool binary;		 /* ... in that form */
+	char name[STORE_NAME_MAX];
 };
 
 /* A file that holds one decimal number. */
@@ -25,13 +30,26 @@ struct store_number {
 
 struct store {
 	int dir; /* carries the lock */
-	struct store_file file[STORE_GROWING];
+	struct store_file file[STORE_FILES_MAX];
+	unsigned int n_files; /* STORE_GROWING and more */
 	struct store_number records, violations;
 	bool dirty; /* taking back a failed append has failed too */
 };
 
 /* Name of a growing file. */
 const char *store_name(unsigned int i);
+
+/* Open one of them to append to; its size is what it has. 0 or negative errno. */
+int store_open_growing(struct store *s, struct store_file *f);
+
+/* What the record adds to a file other than STORE_INFO. 0 or negative errno. */
+int store_line(const struct store_file *f, const struct list_record *r, struct buf *out);
+
+/* Name of a list of a bank. */
+void store_bank_name(const struct algo *bank, bool binary, char ret[STORE_NAME_MAX]);
+
+/* Bring a file of text or of a bank to what the binary list says. 0 or negative errno. */
+int store_mend_file(struct store *s, struct store_file *f);
 
 /* Open @name in the list's folder for reading and @flags, made if missing with mode 0440. fd or negative
  * errno. */

@@ -108,6 +108,26 @@ static const char *parse_workers(void *field, const char *value)
 	return parse_number(value, strlen(value), 64, field) ? NULL : "must be a number from 0 to 64";
 }
 
+static const char *parse_template(void *field, const char *value)
+{
+	struct conf *c = (struct conf *)((char *)field - offsetof(struct conf, template));
+	const char *why = parse_word(field, value);
+
+	if (!why)
+		c->template_is_format = false;
+	return why;
+}
+
+/* Whichever of the two was set last counts. */
+static const char *parse_template_fmt(void *field, const char *value)
+{
+	const char *why = parse_template(field, value);
+
+	if (!why)
+		((struct conf *)((char *)field - offsetof(struct conf, template)))->template_is_format = true;
+	return why;
+}
+
 static const char *parse_deadline(void *field, const char *value)
 {
 	static const struct {
@@ -241,7 +261,9 @@ static const struct conf_key {
 	}
 	KEY("policy", parse_policy, policy, "built-in policy names and absolute file names"),
 	KEY("hash", parse_word, hash, "hash algorithm of measurements"),
-	KEY("template", parse_word, template, "template of the measurement list"),
+	KEY("template", parse_template, template, "template of the measurement list"),
+	KEY("template_fmt", parse_template_fmt, template, "fields of a template of its own, | between"),
+	KEY("bank_lists", parse_yes_no, bank_lists, "keep the list once more for each bank: yes or no"),
 	KEY("pcr", parse_pcr, pcr, "PCR that is extended, 0 to 23"),
 	KEY("appraise", parse_appraise, appraise, "off, log, fix or enforce"),
 	KEY("appraise.force", parse_yes_no, appraise_force, "enforce even if the host could not be repaired then: yes or no"),

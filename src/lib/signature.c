@@ -43,7 +43,7 @@ static int drain(int r)
 
 static bool version_known(unsigned int type, unsigned int version)
 {
-	return (type == LABEL_SIGNATURE && (version == 2 || version == 3)) ||
+	return ((type == LABEL_SIGNATURE || type == LABEL_PORTABLE) && (version == 2 || version == 3)) ||
 	       (type == LABEL_VERITY && version == 3);
 }
 

@@ -93,6 +93,7 @@ static void every_key(void **state)
 	assert_string_equal(c.policy, "tcb | /etc/imad/extra policy");
 	assert_string_equal(c.hash, "sha512");
 	assert_string_equal(c.template, "d-ng|n-ng");
+	assert_false(c.template_is_format);
 	assert_int_equal(c.pcr, 11);
 	assert_int_equal(c.appraise, CONF_APPRAISE_ENFORCE);
 	assert_string_equal(c.rundir, "/run/other dir");
@@ -306,6 +307,14 @@ static void cmdline(void **state)
 	assert_string_equal(c.policy, "tcb");
 	assert_string_equal(c.hash, "sha1");
 	assert_string_equal(c.template, "ima-sig");
+	assert_false(c.template_is_format);
+	assert_ok(boot("imad.template=ima-sig \"imad.template_fmt=d-ng|n-ng\"", &c, &e));
+	assert_string_equal(c.template, "d-ng|n-ng");
+	assert_true(c.template_is_format);
+	assert_ok(boot("imad.template_fmt=d-ng|n-ng imad.template=ima-ng", &c, &e));
+	assert_string_equal(c.template, "ima-ng");
+	assert_false(c.template_is_format);
+	assert_ok(boot("imad.template=ima-sig imad.appraise=log imad.pcr=11", &c, &e));
 	assert_int_equal(c.appraise, CONF_APPRAISE_LOG);
 	assert_int_equal(c.pcr, 11);
 	assert_false(c.off);
