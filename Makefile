@@ -32,32 +32,53 @@ link_asan     := -fsanitize=address,undefined
 
 # What each program links. A room that reaches for a library not named for its
 # test fails to link: these lines are the architecture, and the linker checks it.
-pkgs_imad           := libbpf libcrypto tss2-esys tss2-tctildr tss2-rc libsystemd json-c inih audit
+pkgs_imad           := libbpf libcrypto tss2-esys tss2-tctildr tss2-rc tss2-mu libsystemd json-c inih audit
 pkgs_imactl         := libcrypto json-c inih tss2-esys tss2-tctildr tss2-rc tss2-mu
 pkgs_test_audit     := audit
+pkgs_test_checkpoint := libcrypto
 pkgs_test_conf      := inih
 pkgs_test_critical  := libcrypto
 pkgs_test_digest    := libcrypto
 pkgs_test_evidence  := libcrypto json-c
 pkgs_test_jsontext  := json-c
+pkgs_test_evm       := libcrypto
+pkgs_test_evm_mac   := libcrypto
+pkgs_test_evmkey    := libcrypto json-c tss2-mu
 pkgs_test_file      := libcrypto
 pkgs_test_file_label := libcrypto
 pkgs_test_finder    := libcrypto
 pkgs_test_keyring   := libcrypto
 pkgs_test_list      := libcrypto
+pkgs_test_machinekey := libcrypto json-c tss2-esys tss2-tctildr tss2-rc tss2-mu
+pkgs_test_main_evm  := libcrypto json-c tss2-esys tss2-tctildr tss2-rc tss2-mu
+pkgs_test_metadata  := libcrypto
 pkgs_test_pcr       := libcrypto
+pkgs_test_pcrsig    := libcrypto json-c
 pkgs_test_pkcs7     := libcrypto
 pkgs_test_replay    := libcrypto
 pkgs_test_reference := json-c
 pkgs_test_trust     := libcrypto
 pkgs_test_tpm       := libcrypto tss2-esys tss2-tctildr tss2-rc
 pkgs_test_sequencer := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_archive := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_batch := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_batch_faults := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_kexec := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_pipe := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_rate := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_reset := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_trim := libcrypto tss2-esys tss2-tctildr tss2-rc
+pkgs_test_sequencer_trim_own := libcrypto tss2-esys tss2-tctildr tss2-rc
 pkgs_test_signature := libcrypto
 pkgs_test_signature_evmctl := libcrypto
 pkgs_test_signature_rate := libcrypto
 pkgs_test_store     := libcrypto
+pkgs_test_store_banks := libcrypto
+pkgs_test_store_left := libcrypto
+pkgs_test_store_trim := libcrypto
 pkgs_test_server    := libsystemd
 pkgs_test_server_fd := libsystemd
+pkgs_test_tpmblob   := libcrypto tss2-mu
 pkgs_fuzz           := libcrypto inih json-c tss2-mu
 libs = $(if $(pkgs_$1),$(shell $(PKG_CONFIG) --libs $(pkgs_$1)))
 
@@ -92,9 +113,11 @@ $O/%.a:
 $O/%.o: src/%.c
 	$(call say,CC)$(into) $(CC) $(own_cppflags) $(room_cppflags) $(CPPFLAGS) $(CFLAGS) $(own_cflags) -MMD -MP -c -o $@ $<
 
-# Only the hooks room sees the skeleton.
-$O/imad/hooks.o $O/imad/hooks_programs.o $O/imad/hooks_labels.o: room_cppflags := -isystem $G
-$O/imad/hooks.o $O/imad/hooks_programs.o $O/imad/hooks_labels.o: $G/imad.skel.h
+# Only the hooks room and the guard see a skeleton.
+uses_skeleton := $(patsubst %,$O/imad/%.o,hooks hooks_beat hooks_labels hooks_load hooks_pins hooks_programs)
+$(uses_skeleton) $O/imad/guard.o: room_cppflags := -isystem $G
+$(uses_skeleton): $G/imad.skel.h
+$O/imad/guard.o: $G/guard.skel.h
 
 # --- BPF: object -> skeleton. No BTF of the build host: bpf/kernel.h declares what is read.
 bpf_arch := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/ppc64le/powerpc/' -e 's/riscv64/riscv/' -e 's/s390x/s390/')
@@ -111,22 +134,28 @@ $O/tests/unit/%.o: tests/unit/%.c
 	$(call say,CC)$(into) $(CC) $(own_cppflags) $(CPPFLAGS) $(CFLAGS) $(own_cflags) -MMD -MP -c -o $@ $<
 $O/tests/%: $O/tests/unit/%.o $(archives)
 	$(call say,LINK)$(CC) -pthread $(CFLAGS) $(link_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(call libs,$*) -lcmocka $(LDLIBS)
-build/fuzz/%: tests/fuzz/%.c $(wildcard src/lib/*.c)
-	$(call say,FUZZ)$(into) $(CLANG) -g -O1 -fsanitize=fuzzer,address,undefined $(own_cppflags) -o $@ $^ $(call libs,fuzz)
+fuzz_cc = $(CLANG) -g -O1 -fsanitize=address,undefined $(own_cppflags)
+build/fuzz/lib/%.o: src/lib/%.c
+	$(call say,CC)$(into) $(fuzz_cc) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+build/fuzz/lib.a: $(patsubst src/lib/%.c,build/fuzz/lib/%.o,$(wildcard src/lib/*.c))
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
+build/fuzz/%: tests/fuzz/%.c build/fuzz/lib.a tests/fuzz/fuzz.h
+	$(call say,FUZZ)$(into) $(fuzz_cc) -fsanitize=fuzzer -o $@ $(filter %.c %.a,$^) $(call libs,fuzz)
 build/fuzz/fuzz_label: src/imad/finder.c # it asks nothing of the kernel but what fs-verity says, and that of no file
 
 .PHONY: all check lint asan fuzz vmtest test demo install clean help
 check: all $(tests) lint ## unit tests, imactl, install, lint; needs no root, no BPF, no TPM device
 	@IMACTL=$O/sbin/imactl tests/run $(tests) $(wildcard tests/cli/*.sh)
-lint: $G/imad.bpf.o ## conventions that a compiler does not check, and the stack of the BPF programs
+lint: $G/imad.bpf.o $G/guard.bpf.o ## conventions that a compiler does not check, and the stack of the BPF programs
 	@tests/lint
 	@LLVM_OBJDUMP=$(LLVM_OBJDUMP) tests/frames $^
 asan: ## the same tests under address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan check
-fuzz: $(fuzzers) ## every fuzzer for FUZZ_SECONDS (10) on its seed corpus
-	@for f in $^; do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
-		$$f -max_total_time=$(or $(FUZZ_SECONDS),10) -print_final_stats=0 build/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+fuzz: $(fuzzers:build/fuzz/fuzz_%=run_fuzz_%) ## every fuzzer for FUZZ_SECONDS (10) on its seed corpus
 	@echo "$(words $^) passed, 0 failed, 0 skipped"
+run_fuzz_%: build/fuzz/fuzz_%
+	@mkdir -p build/corpus/$*
+	@$< -max_total_time=$(or $(FUZZ_SECONDS),10) -print_final_stats=0 build/corpus/$* tests/fuzz/corpus/$*
 vmtest: all ## boot real kernels in qemu and run vmtest/*.sh there
 	$(MAKE) -C vmtest SBIN=$(abspath $O/sbin)
 test: ## everything: installs what is missing (as root), builds, runs all tests

@@ -5,6 +5,20 @@
 
 #include <imad/appraise.h>
 
+/* A global function: as match(). */
+__noinline __u32 judge_label(__u32 opts, __u32 algos, __u32 found)
+{
+	return imad_judge(control.evm == IMAD_APPRAISE_ENFORCE ? opts : opts | IMAD_OPT_EVM_TOLD, algos, found);
+}
+
+/* What a use goes on with, if it is told of or not. */
+__noinline __u32 lets_pass(__u32 cause)
+{
+	if (cause == IMAD_CAUSE_PASS)
+		return 1;
+	return imad_is_evm(cause) && control.evm != IMAD_APPRAISE_ENFORCE;
+}
+
 /*
  * On a mount of the kernel's own: memfd, System V shared memory. Who made such a file
  * writes it without being counted as a writer.
@@ -48,7 +62,7 @@ __u32 told;
 __u64 untold; /* of them all, since the start */
 
 /* What it would not pass on need not wake it: a denial that is repeated costs no more than that. */
-static __always_inline bool may_tell(void)
+__noinline __u32 may_tell(void)
 {
 	__u64 second = bpf_ktime_get_ns() / 1000000000;
 
@@ -69,40 +83,43 @@ struct failing {
 	__u32 rule, found; /* as in struct imad_event */
 };
 
+__noinline int fill_change(struct imad_event *e, const struct imad_gen *g)
+{
+	if (e && g)
+		e->changed = g->changed;
+	return 0;
+}
+
 static __always_inline void fill_failing(struct imad_event *e, struct inode *inode, struct failing f, bool denied)
 {
-	struct imad_gen *g = gen_find(inode);
-
 	e->gen = f.gen;
 	e->slots = f.cause;
 	e->rule = f.rule;
 	e->found = f.found;
 	e->denied = denied;
-	if (g)
-		e->changed = g->changed;
+	fill_change(e, gen_find(inode));
 	bpf_probe_read_kernel_str(e->fs_id, sizeof(e->fs_id), inode->i_sb->s_id);
 }
 
 /* Whether a failure denies; and counts both. */
-static __always_inline bool count_failure(void)
+static __always_inline __u32 count_failure(__u32 cause)
 {
-	bool denied = control.appraise == IMAD_APPRAISE_ENFORCE;
-
 	count(failures);
-	if (denied)
-		count(denials);
-	return denied;
+	if (control.appraise != IMAD_APPRAISE_ENFORCE || lets_pass(cause))
+		return 0;
+	count(denials);
+	return 1;
 }
 
 /* @path: as of emit_with(). */
 static __always_inline int fail(struct file *file, struct inode *inode, struct failing f, int r, bool path)
 {
-	bool denied = count_failure();
+	__u32 denied = count_failure(f.cause);
 	struct imad_event *e = may_tell() ? begin_event(IMAD_EVENT_FAILED, f.func, inode) : NULL;
 
 	if (e) {
 		fill_failing(e, inode, f, denied);
-		e->flags = write_flags(file, inode) | name_flags(file);
+		e->flags = use_flags(file, inode);
 		fill_path(e, file, path);
 		end_event(e);
 	}
@@ -112,7 +129,7 @@ static __always_inline int fail(struct file *file, struct inode *inode, struct f
 /* The same where nobody has the file open. */
 static __always_inline int fail_at(struct dentry *dentry, struct inode *inode, struct failing f, int r)
 {
-	bool denied = count_failure();
+	__u32 denied = count_failure(f.cause);
 	struct imad_event *e = may_tell() ? begin_event(IMAD_EVENT_FAILED, f.func, inode) : NULL;
 
 	if (e) {
@@ -125,11 +142,35 @@ static __always_inline int fail_at(struct dentry *dentry, struct inode *inode, s
 }
 
 /* Content changes unseen: there will be nothing to judge by. */
-static __always_inline bool is_never_known(struct inode *inode)
+__noinline bool is_never_known(const struct imad_gen *g)
 {
-	struct imad_gen *g = gen_find(inode);
-
 	return g && (g->flags & IMAD_GEN_UNCACHED);
+}
+
+__noinline __u64 gen_of_verdict(const struct imad_verdict *v)
+{
+	return v ? v->gen : 0;
+}
+
+__noinline __u32 found_for_use(const struct imad_verdict *v, __u32 done)
+{
+	return v && (done & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
+}
+
+/* What a use fails by, by what @w decided, other than an open; @found without IMAD_FOUND_KNOWN: nothing is known. */
+__noinline __u32 cause_of_use(const struct walk *w, __u32 found, int writers, __u32 unverifiable)
+{
+	__u32 cause = unverifiable ? IMAD_CAUSE_UNVERIFIABLE : IMAD_CAUSE_NOT_APPRAISED;
+
+	if (!w)
+		return IMAD_CAUSE_FAILED;
+	if (w->loose)
+		return IMAD_CAUSE_UNSEALED;
+	if (found & IMAD_FOUND_KNOWN)
+		cause = judge_label(w->decision.opts, w->decision.algos, found);
+	if ((lets_pass(cause) || cause == IMAD_CAUSE_NOT_APPRAISED) && (writers > 0 || w->written))
+		return IMAD_CAUSE_WRITERS;
+	return cause;
 }
 
 /*
@@ -140,30 +181,26 @@ static __always_inline bool is_never_known(struct inode *inode)
 static __always_inline int judge(struct walk *w, struct file *file, struct inode *inode,
 				 const struct imad_verdict *v, __u32 done, __u32 func, bool path)
 {
-	struct failing f = { .gen = v ? v->gen : 0, .func = func, .cause = IMAD_CAUSE_NOT_APPRAISED, .rule = w->rule };
+	struct failing f = { .gen = gen_of_verdict(v), .func = func, .rule = w->rule };
 
 	if (!(w->decision.action & IMAD_APPRAISE))
 		return 0;
-	if (w->loose) {
-		f.cause = IMAD_CAUSE_UNSEALED;
-		return fail(file, inode, f, -EACCES, path);
-	}
-	if (v && (done & IMAD_SLOT_APPRAISE)) {
-		f.found = v->found | IMAD_FOUND_KNOWN;
-		f.cause = imad_judge(w->decision.opts, w->decision.algos, v->found);
-	} else if (is_unverifiable(inode)) {
-		f.cause = IMAD_CAUSE_UNVERIFIABLE;
-	}
-	if ((f.cause == IMAD_CAUSE_PASS || f.cause == IMAD_CAUSE_NOT_APPRAISED) && (writers_of(inode) > 0 || w->written))
-		f.cause = IMAD_CAUSE_WRITERS;
+	f.found = found_for_use(v, done);
+	f.cause = cause_of_use(w, f.found, writers_of(inode), is_unverifiable(inode));
 	if (f.cause == IMAD_CAUSE_PASS)
 		return 0;
-	if (f.cause == IMAD_CAUSE_NOT_APPRAISED && !is_never_known(inode)) {
-		w->told = goes_round(inode);
+	if (f.cause == IMAD_CAUSE_NOT_APPRAISED && !is_never_known(gen_find(inode))) {
+		w->told = any_value(goes_round(inode));
 		if (restart(inode, func == IMAD_MMAP_CHECK || func == IMAD_MMAP_CHECK_REQPROT) < 0)
 			return -ERESTARTNOINTR;
 	}
 	return fail(file, inode, f, -EACCES, path);
+}
+
+/* What a hook returns must be seen to be an errno: @r, after any_value(). */
+static __always_inline int known_errno(int r)
+{
+	return r == -ERESTARTNOINTR ? -ERESTARTNOINTR : r < 0 ? -EACCES : 0;
 }
 
 /* The daemon need not hear of each round of a use. */
@@ -173,14 +210,19 @@ static __always_inline bool is_news(const struct walk *w, int r)
 }
 
 /* Nothing is left to do for this inode, and no rule can say no to it. */
-static __always_inline bool is_settled(struct inode *inode, const struct imad_verdict *v, __u32 done)
+__noinline bool is_settled_for(const struct imad_verdict *v, __u32 done, int writers)
 {
 	if (!all_done(done))
 		return false;
 	if (!(control.classes & IMAD_APPRAISE))
 		return true;
-	return v && control.strict && writers_of(inode) <= 0 &&
-	       imad_judge(control.strict_opts, control.strict_algos, v->found) == IMAD_CAUSE_PASS;
+	return v && control.strict && writers <= 0 &&
+	       judge_label(control.strict_opts, control.strict_algos, v->found) == IMAD_CAUSE_PASS;
+}
+
+static __always_inline bool is_settled(struct inode *inode, const struct imad_verdict *v, __u32 done)
+{
+	return is_settled_for(v, done, writers_of(inode));
 }
 
 static __always_inline struct exec_file exec_file_of(struct inode *inode)
@@ -214,25 +256,33 @@ static __always_inline void note_loader(struct inode *inode)
 		files->loader = exec_file_of(inode);
 }
 
-static __always_inline bool same_content(const struct exec_file *f, struct inode *inode, const struct imad_gen *g,
-					 const struct imad_verdict *v)
+static __always_inline bool same_content(const struct exec_file *f, __u64 inode, const struct imad_gen *g, const struct imad_verdict *v)
 {
-	return f->inode == (__u64)inode && v->gen >= f->gen && g->content == f->content;
+	return f->inode == inode && v->gen >= f->gen && g->content == f->content;
+}
+
+__noinline __u32 done_for_content(const __u64 *inode, const struct imad_gen *g, const struct imad_verdict *v)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct exec_files *files;
+
+	if (!inode || !g || !v || (g->flags & IMAD_GEN_UNCACHED) || is_outdated(v))
+		return 0;
+	files = bpf_map_lookup_elem(&exec_files, &tid);
+	if (!files || !(same_content(&files->program, *inode, g, v) || same_content(&files->loader, *inode, g, v)))
+		return 0;
+	return v->done & IMAD_SLOT_APPRAISE;
 }
 
 /* What an exec maps, when all that has changed since the verdict is the label: IMAD_SLOT_APPRAISE, or 0. */
 static __always_inline __u32 done_for_exec(struct file *file, struct inode *inode, const struct imad_gen *g,
 					   const struct imad_verdict *v)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct exec_files *files;
+	__u64 address = (__u64)inode;
 
-	if (!(file->f_flags & FMODE_EXEC_FLAG) || !g || !v || (g->flags & IMAD_GEN_UNCACHED) || is_outdated(v) || writers_of(inode) > 0)
+	if (!(file->f_flags & FMODE_EXEC_FLAG) || writers_of(inode) > 0)
 		return 0;
-	files = bpf_map_lookup_elem(&exec_files, &tid);
-	if (!files || !(same_content(&files->program, inode, g, v) || same_content(&files->loader, inode, g, v)))
-		return 0;
-	return v->done & IMAD_SLOT_APPRAISE;
+	return done_for_content(&address, g, v);
 }
 
 /* A mapping that was not executable becomes it: nobody has looked at it as one. As in the kernel always EPERM. */
@@ -263,193 +313,6 @@ int BPF_PROG(imad_file_mprotect, struct vm_area_struct *vma, unsigned long reqpr
 		return 0;
 	return fail(file, inode, (struct failing){ .func = IMAD_MMAP_CHECK, .cause = IMAD_CAUSE_MPROTECT, .rule = w.rule }, -EPERM,
 		    false);
-}
-
-/* The algorithm of a security.ima value, as the first bytes tell it; < 0: none is named. */
-static __always_inline int algo_of(const __u8 head[3], __u64 size)
-{
-	if (head[0] == 4 && size >= 2)
-		return head[1];
-	if ((head[0] == 3 || head[0] == 6) && size >= 3)
-		return head[2];
-	if (head[0] == 1)
-		return size == 17 ? 1 /* md5 */ : 2 /* sha1 */;
-	return -1;
-}
-
-enum label_name { LABEL_NO, LABEL_IMA, LABEL_EVM };
-
-/* Argument @n of the hook: the name of an extended attribute. */
-static __always_inline enum label_name label_name(void *ctx, __u32 n)
-{
-	static const char ima[] = "security.ima", evm[] = "security.evm";
-	char name[sizeof(ima) + 1] = {}; /* so that a longer name is not cut to this one */
-	__u64 at = 0;
-
-	bpf_get_func_arg(ctx, n, &at);
-	bpf_probe_read_kernel_str(name, sizeof(name), (const void *)at);
-	if (bpf_strncmp(name, sizeof(name), ima) == 0)
-		return LABEL_IMA;
-	return bpf_strncmp(name, sizeof(name), evm) == 0 ? LABEL_EVM : LABEL_NO;
-}
-
-/* appraise.protect_labels: 0, or -EPERM for whoever is not the daemon and the file appraised. */
-static __always_inline int protect_label(struct dentry *dentry, enum label_name name)
-{
-	struct inode *inode = dentry->d_inode;
-	struct walk w = {};
-
-	if (name == LABEL_NO || !control.active || !control.protect_labels || control.appraise != IMAD_APPRAISE_ENFORCE || !inode ||
-	    !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()))
-		return 0;
-	fill_facts_of_inode(&w, inode, control.conds);
-	if (!is_appraised(&w))
-		return 0;
-	return fail_at(dentry, inode, (struct failing){ .func = IMAD_SETXATTR_CHECK, .cause = IMAD_CAUSE_PROTECTED, .rule = w.rule },
-		       -EPERM);
-}
-
-/* ... that of a security module. */
-static __always_inline bool is_context(void *ctx, __u32 n)
-{
-	static const char selinux[] = "security.selinux", smack[] = "security.SMACK64";
-	char name[sizeof(selinux) + 1] = {};
-	__u64 at = 0;
-
-	bpf_get_func_arg(ctx, n, &at);
-	bpf_probe_read_kernel_str(name, sizeof(name), (const void *)at);
-	return bpf_strncmp(name, sizeof(name), selinux) == 0 || bpf_strncmp(name, sizeof(name), smack) == 0;
-}
-
-/* The gate lets pass what is marked, and now other rules may hold for it: an event has all marks taken back. */
-static __always_inline int unmark(struct inode *inode)
-{
-	struct imad_verdict *v = verdict_find(inode);
-	struct imad_event *e;
-
-	if (!v || !(v->flags & IMAD_VERDICT_IGNORED) || v->epoch != control.epoch)
-		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		count(lost);
-		return 0;
-	}
-	e->type = IMAD_EVENT_LABEL;
-	bpf_ringbuf_submit(e, 0);
-	return 0;
-}
-
-/* setxattr(idmap, dentry, name, value, size, flags): SETXATTR_CHECK says which hash algorithms a label may have. */
-SEC("?lsm/inode_setxattr")
-int BPF_PROG(imad_setxattr, void *idmap, struct dentry *dentry)
-{
-	enum label_name name = label_name(ctx, 2);
-	int algo, r = protect_label(dentry, name);
-	struct inode *inode = dentry->d_inode;
-	__u64 value = 0, size = 0;
-	__u8 head[3] = {};
-
-	if (r < 0 || !control.setxattr_algos || name != LABEL_IMA || !inode)
-		return r;
-	bpf_get_func_arg(ctx, 3, &value);
-	bpf_get_func_arg(ctx, 4, &size);
-	if (size < 2 || bpf_probe_read_kernel(head, size < 3 ? 2 : 3, (const void *)value) < 0)
-		return 0; /* no label of any kind */
-	algo = algo_of(head, size);
-	if (algo < 0 || algo > 31 || (control.setxattr_algos >> algo & 1))
-		return 0;
-	return fail_at(dentry, inode,
-		       (struct failing){ .func = IMAD_SETXATTR_CHECK, .cause = IMAD_CAUSE_DENIED_ALGORITHM, .rule = control.setxattr_rule },
-		       -EACCES);
-}
-
-/*
- * A label vouches for content: another label is another state. No mark goes by itself
- * as it does with a write, and there is no path by which the daemon could find the inode.
- */
-static __always_inline void label_changes(struct inode *inode, struct imad_gen *g)
-{
-
-	g->kept = 0;
-	invalidate_label(g);
-	note_change(g, IMAD_CHANGE_LABELLED);
-	(void)unmark(inode);
-}
-
-/* After it was set: what is found from now on is the new one. (dentry, name, value, size, flags) */
-SEC("?lsm/inode_post_setxattr")
-int BPF_PROG(imad_label_set, struct dentry *dentry)
-{
-	struct inode *inode = dentry->d_inode;
-	__u64 id = bpf_get_current_pid_tgid();
-	struct imad_gen *g;
-
-	if (!inode)
-		return 0;
-	if ((control.conds & IMAD_COND_LABELS) && is_context(ctx, 1))
-		return unmark(inode);
-	if (!(control.classes & IMAD_APPRAISE) || label_name(ctx, 1) != LABEL_IMA)
-		return 0;
-	changes_beneath(inode);
-	g = gen_find(inode);
-	if (!g)
-		return 0;
-	__sync_fetch_and_and(&g->flags, ~IMAD_GEN_UNLABELLED);
-	/* The daemon's own label is that of a content that it publishes itself, if the generation is still the same. */
-	if (is_daemon(id) && (__u32)id != control.label_tid)
-		return 0;
-	if (writers_of(inode) <= 0)
-		g->written = 0; /* whoever sets it after the last write means it */
-	label_changes(inode, g);
-	return 0;
-}
-
-/* After it was removed, since 6.9. (dentry, name) */
-SEC("?lsm/inode_post_removexattr")
-int BPF_PROG(imad_label_gone, struct dentry *dentry)
-{
-	struct inode *inode = dentry->d_inode;
-	struct imad_gen *g;
-
-	if (!inode || label_name(ctx, 1) != LABEL_IMA)
-		return 0;
-	changes_beneath(inode);
-	g = gen_find(inode);
-	if (g)
-		label_changes(inode, g);
-	return 0;
-}
-
-/* Before it is removed, since 6.9. (idmap, dentry, name) */
-SEC("?lsm/inode_removexattr")
-int BPF_PROG(imad_label_kept, void *idmap, struct dentry *dentry)
-{
-	return protect_label(dentry, label_name(ctx, 2)) < 0 ? -EPERM : 0;
-}
-
-/*
- * Before 6.9 one can only see that it will go. From then on it counts as gone, for
- * who looks too soon would find it. Who may not remove it gets here too. (idmap, dentry, name)
- */
-SEC("?lsm/inode_removexattr")
-int BPF_PROG(imad_label_removed, void *idmap, struct dentry *dentry)
-{
-	enum label_name name = label_name(ctx, 2);
-	struct inode *inode = dentry->d_inode;
-	int r = protect_label(dentry, name);
-	struct imad_gen *g;
-
-	if (r < 0)
-		return -EPERM;
-	if (!inode || name != LABEL_IMA || !has_cap(bpf_get_current_task_btf()->cred, CAP_SYS_ADMIN))
-		return 0;
-	changes_beneath(inode);
-	g = gen_make(inode);
-	if (!g)
-		return 0;
-	__sync_fetch_and_or(&g->flags, IMAD_GEN_UNLABELLED);
-	label_changes(inode, g);
-	return 0;
 }
 
 #endif

@@ -8,12 +8,18 @@ struct {
 	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
-/* Whether somebody can write, and whether a reader would call that an open_writers violation. */
-static __always_inline __u32 write_flags(struct file *file, struct inode *inode)
+/*
+ * Its server may be anybody's, and may never answer. virtiofs has the same magic and the machine may stand on it, but
+ * it has no subtypes.
+ */
+static __always_inline bool is_fuse_type(__u64 magic, __u32 fs_flags)
 {
-	if (writers_of(inode) <= 0)
-		return 0;
-	return IMAD_GEN_WRITERS | (file->f_mode & FMODE_WRITE ? 0 : IMAD_GEN_VIOLATION);
+	return magic == FUSE_SUPER_MAGIC && (fs_flags & FS_HAS_SUBTYPE);
+}
+
+static __always_inline bool is_fuse(struct inode *inode)
+{
+	return is_fuse_type(inode->i_sb->s_magic, inode->i_sb->s_type->fs_flags);
 }
 
 static __always_inline struct mnt_namespace *namespace_of(struct file *file)
@@ -25,18 +31,40 @@ static __always_inline struct mnt_namespace *namespace_of(struct file *file)
 	return ns;
 }
 
-static __noinline void note_place(struct imad_place *p)
+static __always_inline void note_place(struct imad_place *p)
 {
 	p->cgroup = bpf_get_current_cgroup_id();
 	p->mnt_ns = BPF_CORE_READ(bpf_get_current_task_btf(), nsproxy, mnt_ns, ns.inum);
 }
 
 /* On a detached mount (NULL) or one of the kernel's own (an error pointer) nothing has a path. */
-static __always_inline __u32 name_flags(struct file *file)
+__noinline __u32 name_and_write_flags(long ns, int writers)
 {
-	long ns = (long)namespace_of(file);
+	__u32 flags = ns == 0 || (ns < 0 && ns >= -MAX_ERRNO) ? IMAD_GEN_BARE : 0;
 
-	return ns == 0 || (ns < 0 && ns >= -MAX_ERRNO) ? IMAD_GEN_BARE : 0;
+	return writers > 0 ? flags | IMAD_GEN_WRITERS : flags;
+}
+
+/* Where the daemon is when this happens, and where the file. */
+__noinline __u32 place_flags(__u32 dev, __u64 magic, __u32 fs_flags)
+{
+	__u32 flags = control.unattended ? IMAD_EVENT_UNATTENDED : 0;
+
+	if (bpf_map_lookup_elem(&gated, &dev))
+		return flags;
+	return flags | (is_fuse_type(magic, fs_flags) ? IMAD_EVENT_FAR | IMAD_EVENT_FUSE : IMAD_EVENT_FAR);
+}
+
+static __always_inline __u32 use_flags(struct file *file, struct inode *inode)
+{
+	return name_and_write_flags((long)namespace_of(file), writers_of(inode));
+}
+
+static __always_inline __u32 flags_of(struct file *file, struct inode *inode)
+{
+	struct super_block *sb = inode->i_sb;
+
+	return use_flags(file, inode) | place_flags(sb->s_dev, sb->s_magic, sb->s_type->fs_flags);
 }
 
 /* @path: this hook is one of those in which the kernel lets a path be made. */
@@ -51,27 +79,37 @@ static __always_inline void fill_path(struct imad_event *e, struct file *file, b
 		bpf_probe_read_kernel_str(e->path, IMAD_NAME_MAX, dentry->d_name.name);
 }
 
-/* Room for an event about @inode, with what is this thread's; the rest is zero but for the name. NULL: there is none. */
-static __always_inline struct imad_event *begin_event(__u32 type, __u32 func, struct inode *inode)
+/* All but the name is set: to what is this thread's, or to zero. */
+__noinline int fill_event(struct imad_event *e, __u32 type, __u32 func)
 {
-	struct imad_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	__u64 id = bpf_get_current_pid_tgid();
 
-	if (!e) {
-		count(lost);
-		return NULL;
-	}
+	if (!e)
+		return 0;
 	__builtin_memset(e, 0, __builtin_offsetof(struct imad_event, path));
 	e->type = type;
 	e->func = func;
-	e->ino = inode->i_ino;
-	e->dev = inode->i_sb->s_dev;
 	e->tgid = id >> 32;
 	e->tid = (__u32)id;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	e->digest_algo = -1;
 	note_place(&e->place);
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	return 0;
+}
+
+/* Room for an event about @inode, with what is this thread's; the rest is zero but for the name. NULL: there is none. */
+static __always_inline struct imad_event *begin_event(__u32 type, __u32 func, struct inode *inode)
+{
+	struct imad_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count(lost);
+		return NULL;
+	}
+	fill_event(e, type, func);
+	e->ino = inode->i_ino;
+	e->dev = inode->i_sb->s_dev;
 	return e;
 }
 
@@ -81,30 +119,31 @@ static __always_inline void end_event(struct imad_event *e)
 	bpf_ringbuf_submit(e, 0);
 }
 
-/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. */
-static __always_inline void emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+/* @digest: IMAD_EVENT_DIGEST_MAX bytes, or NULL when @algo is negative. False: there was no room. */
+static __always_inline bool emit_with(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
 				      __u32 slots, __s32 algo, const __u8 *digest, bool path)
 {
 	struct imad_event *e = begin_event(type, func, inode);
 
 	if (!e)
-		return;
+		return false;
 	e->gen = gen;
 	e->slots = slots;
-	e->flags = write_flags(file, inode) | name_flags(file);
+	e->flags = flags_of(file, inode);
 	if (type == IMAD_EVENT_ASKED && writers_of(inode) <= 1)
-		e->flags &= ~(IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION);
+		e->flags &= ~IMAD_GEN_WRITERS;
 	e->digest_algo = algo;
 	if (digest && algo >= 0)
 		__builtin_memcpy(e->digest, digest, sizeof(e->digest));
 	fill_path(e, file, path);
 	end_event(e);
+	return true;
 }
 
-static __always_inline void emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
+static __always_inline bool emit(__u32 type, struct file *file, struct inode *inode, __u64 gen, __u32 func,
 				 __u32 slots, __s32 algo, const __u8 *digest)
 {
-	emit_with(type, file, inode, gen, func, slots, algo, digest, true);
+	return emit_with(type, file, inode, gen, func, slots, algo, digest, true);
 }
 
 #endif

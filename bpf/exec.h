@@ -13,25 +13,27 @@ static __always_inline int check_program(struct linux_binprm *bprm)
 	struct walk w = {};
 	int r;
 
-	w.loose = !settle_memory(inode);
-	w.written = settle_beneath(inode) > 0;
+	w.loose = any_value(!settle_memory(inode));
+	w.written = any_value(settle_beneath(inode) > 0);
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
 	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
 		return 0;
 	fill_facts(&w, &file->f_path, inode, control.conds);
 	slots = match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done);
-	func = slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK;
-	r = judge(&w, file, inode, v, done, IMAD_BPRM_CHECK, true);
+	func = any_value(slots ? IMAD_BPRM_CHECK : IMAD_CREDS_CHECK);
+	r = any_value(judge(&w, file, inode, v, done, IMAD_BPRM_CHECK, true));
 	if (!control.creds_final) {
 		fill_user(&w, inode, bprm->cred, control.conds);
 		slots |= match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done | slots);
 		if (r == 0)
 			r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
 	}
+	r = any_value(r);
+	slots = any_value(slots);
 	if (slots && is_news(&w, r))
 		use(file, inode, v, func, slots);
-	return r;
+	return known_errno(r);
 }
 
 /* Since 6.14 an interpreter can ask whether a script may be executed; no other hook is called then. */
@@ -74,8 +76,8 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 
 	if (!control.active || !(control.funcs & (1u << IMAD_CREDS_CHECK)))
 		return 0;
-	w.loose = !settle_memory(inode);
-	w.written = settle_beneath(inode) > 0;
+	w.loose = any_value(!settle_memory(inode));
+	w.written = any_value(settle_beneath(inode) > 0);
 	v = verdict_find(inode);
 	done = done_slots(gen_find(inode), v, writers_of(inode));
 	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
@@ -97,6 +99,8 @@ int BPF_PROG(imad_bprm_committed, struct linux_binprm *bprm)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&in_elf_exec, &tid);
+	if (control.unattended)
+		note_heir(bprm);
 	return 0;
 }
 

@@ -94,8 +94,8 @@ static __always_inline void fill_ids(struct walk *w, const struct cred *cred, __
 	f->gid = cred->gid.val;
 	f->egid = cred->egid.val;
 	f->sgid = cred->sgid.val;
-	f->cap_setuid = conds & IMAD_COND_EUID ? has_cap(cred, CAP_SETUID) : 0;
-	f->cap_setgid = conds & IMAD_COND_EGID ? has_cap(cred, CAP_SETGID) : 0;
+	f->cap_setuid = any_value(conds & IMAD_COND_EUID ? has_cap(cred, CAP_SETUID) : 0);
+	f->cap_setgid = any_value(conds & IMAD_COND_EGID ? has_cap(cred, CAP_SETGID) : 0);
 }
 
 /* Whose the use of @inode is. */
@@ -109,9 +109,8 @@ static __always_inline void fill_user(struct walk *w, struct inode *inode, const
 static __always_inline void fill_made_before(struct made_before *m, const struct path *path, struct inode *inode, __u32 conds)
 {
 	m->active = control.rules;
-	m->labels = 0;
-	if (conds & IMAD_COND_LABELS)
-		m->labels = labels_of(label_of_file(inode), label_of_cred(bpf_get_current_task_btf()->cred), m->active >> 16);
+	m->labels = any_value(conds & IMAD_COND_LABELS ? labels_of(label_of_file(inode), label_of_cred(bpf_get_current_task_btf()->cred),
+								   m->active >> 16) : 0);
 	fill_owner(&m->fowner, &m->fgroup, path, inode, conds);
 }
 

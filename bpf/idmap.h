@@ -28,7 +28,7 @@ static __always_inline __u32 map_sorted(const struct uid_gid_extent *table, __u3
 	struct uid_gid_extent e;
 
 	for (int i = 0; i < EXTENTS_STEPS && low < high; i++) {
-		__u32 middle = (low + high) / 2;
+		__u32 middle = any_value((low + high) / 2);
 
 		if (bpf_probe_read_kernel(&e, sizeof(e), table + middle) < 0 || map_extent(&e, id, up, &ret))
 			break;

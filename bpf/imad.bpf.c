@@ -14,8 +14,11 @@
  *   kernel_read_file      modules, firmware, kexec images            before the gate (access), after (open)
  *   kernel_load_data      ... that come from memory                  before they are taken
  *   key_post_create_or_update, ima_kexec_cmdline    what is measured and is no file: data.h
- *   inode_setattr         truncate(2): the content changes without an open
+ *   inode_setattr         truncate(2): the content changes without an open; owner and mode: evm.h
+ *   inode_setxattr, inode_removexattr, inode_set_acl ...    what an HMAC is over: xattr.h, evm.h
+ *   inode_free_security, d_instantiate, sb_delete    an HMAC that is due when the inode goes from memory: due.h
  *   bprm_committed_creds, task_free    the exec is over
+ *   sched_process_exit    (no hook but a tracepoint) the daemon dies: death.h
  *
  * Order in every kernel: file_open -> fanotify OPEN_PERM -> ... -> fanotify
  * ACCESS_PERM at the first read -> bprm_check_security -> mmap_file.
@@ -40,7 +43,11 @@ char LICENSE[] SEC("license") = "GPL";
 #include "restart.h"
 #include "appraise.h"
 #include "open.h"
+#include "evm.h"
+#include "due.h"
+#include "xattr.h"
 #include "read.h"
+#include "death.h"
 #include "exec.h"
 
 static __always_inline void writer_opened(struct file *file, struct inode *inode)
@@ -72,17 +79,28 @@ static __always_inline void fill_names(struct imad_facts *f, struct super_block 
 		bpf_probe_read_kernel_str(f->fs_subtype, sizeof(f->fs_subtype), sb->s_subtype);
 }
 
+static __always_inline bool is_probing(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&probes, &tid) != NULL;
+}
+
 /* The daemon's own open: tell it what this file is, and have a generation to publish a verdict for. */
 static __noinline void answer_probe(struct file *file, struct inode *inode)
 {
-	__u32 zero = 0;
-	struct imad_probe *p = bpf_map_lookup_elem(&probe, &zero);
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct imad_probe *p = bpf_map_lookup_elem(&probes, &tid);
 	struct walk w = {};
 	struct imad_gen *g;
+	__u64 written, vouched;
 
 	if (!p)
 		return;
 	find_blobs();
+	control.born = bpf_get_current_task_btf()->group_leader->start_boottime;
+	written = p->written;
+	vouched = p->vouched;
 	__builtin_memset(p, 0, sizeof(*p));
 	fill_facts(&w, &file->f_path, inode, ~IMAD_COND_LABELS);
 	__builtin_memcpy(&p->facts, &w.facts, __builtin_offsetof(struct imad_facts, labels));
@@ -92,8 +110,10 @@ static __noinline void answer_probe(struct file *file, struct inode *inode)
 	p->facts.labels = labels_of(p->object, control.probe_labels == 2 ? p->subject : 0, control.probe_labels);
 	/* Nothing is lost if a writer has come since: that write has a number of its own. */
 	g = is_regular(inode) ? gen_make(inode) : NULL;
-	if (g && control.probe_written)
-		__sync_val_compare_and_swap(&g->written, control.probe_written, 0);
+	if (g && written)
+		__sync_val_compare_and_swap(&g->written, written, 0);
+	if (g && vouched)
+		__sync_val_compare_and_swap(&g->vouched, vouched, 0);
 	p->ino = inode->i_ino;
 	p->dev = inode->i_sb->s_dev;
 	p->writers = writers_of(inode) > 0;
@@ -101,14 +121,18 @@ static __noinline void answer_probe(struct file *file, struct inode *inode)
 }
 
 /* A reader whose rule says measure, of content that is measured already. */
-static __always_inline void reader_again(struct imad_gen *g, struct file *file, struct inode *inode)
+__noinline __u32 reader_comes_again(struct imad_gen *g, int writers, __u32 mode)
 {
-	__u32 before = __sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
+	if (!g)
+		return 0;
+	__sync_fetch_and_or(&g->flags, IMAD_GEN_TOMTOU);
+	return reader_under_writer(g, writers, mode, IMAD_SLOTS_MEASURE, 0);
+}
 
-	if (!(write_flags(file, inode) & IMAD_GEN_VIOLATION) || (before & IMAD_GEN_REPORTED))
-		return;
-	__sync_fetch_and_or(&g->flags, IMAD_GEN_REPORTED);
-	emit(IMAD_EVENT_OPEN_WRITERS, file, inode, g->gen, IMAD_FILE_CHECK, 0, -1, NULL);
+static __noinline void reader_again(struct imad_gen *g, struct file *file, struct inode *inode)
+{
+	if (reader_comes_again(g, writers_of(inode), file->f_mode))
+		emit(IMAD_EVENT_OPEN_WRITERS, file, inode, gen_of(g), IMAD_FILE_CHECK, 0, -1, NULL);
 }
 
 static __always_inline __u32 open_mask(fmode_t mode, __u32 flags)
@@ -128,18 +152,31 @@ static __always_inline __u32 open_mask(fmode_t mode, __u32 flags)
 
 /*
  * For whom "no FILE_CHECK rule matches this inode" can be remembered: a user whose
- * three ids are one, while no rule asks for groups, for labels or for who owns the file.
+ * three ids are one and who only reads, while no rule asks for groups, for labels or for who owns the file.
  */
-static __always_inline __u64 quiet_key(void)
+__noinline __u64 quiet_key(__u32 mask)
 {
 	const struct cred *cred = bpf_get_current_task_btf()->cred;
 	__u32 uid = cred->uid.val;
 
-	if (control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_LABELS | IMAD_CONDS_OWNER))
+	if (mask != IMAD_MAY_READ || control.conds & (IMAD_COND_GID | IMAD_COND_EGID | IMAD_COND_LABELS | IMAD_CONDS_OWNER))
 		return 0;
 	if (cred->euid.val != uid || cred->suid.val != uid)
 		return 0;
 	return (__u64)control.epoch << 32 | uid;
+}
+
+__noinline bool is_quiet(const struct imad_gen *g, const struct imad_verdict *v, __u32 mask, __u32 done)
+{
+	return g && g->quiet && g->quiet == quiet_key(mask) && (all_done(done) || v);
+}
+
+/* @quiet: the key of before the rules were asked, which may be others by now. */
+__noinline int note_quiet(struct imad_gen *g, __u64 quiet)
+{
+	if (g && quiet)
+		g->quiet = quiet;
+	return 0;
 }
 
 /*
@@ -195,30 +232,28 @@ static __always_inline void look_for_verity(struct inode *inode, struct imad_gen
 }
 
 /* An open that state alone does not settle. A function of its own, so that the usual open pays nothing for it. */
-static __noinline int match_open(struct file *file, struct imad_gen *g, struct imad_verdict *v, __u64 mask_done,
-				 const struct made_before *m)
+static __noinline int match_open(struct file *file, __u32 mask, __u32 done, const struct made_before *m)
 {
-	__u32 mask = mask_done >> 32, done = (__u32)mask_done;
 	__u32 func = IMAD_FILE_CHECK, slots, maybe = 0, tid = (__u32)bpf_get_current_pid_tgid();
-	__u64 quiet = mask == IMAD_MAY_READ ? quiet_key() : 0;
 	bool exec = file->f_flags & FMODE_EXEC_FLAG, late = false, loader;
 	struct inode *inode = file->f_inode;
+	struct imad_verdict *v = verdict_find(inode);
+	struct imad_gen *g = gen_find(inode);
+	__u64 quiet = quiet_key(mask);
 	struct imad_open o = {};
 	struct walk w = {};
 	int r = 0;
 
-	if (g && quiet && g->quiet == quiet && (all_done(done) || v))
-		return 0;
-	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+	if (is_exempt() || is_skipped(inode) || is_overlay_backing(file, inode))
 		return 0;
 	count(opens);
 
 	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, func, mask, done);
-	if (g && (w.decision.pcr_slots & done))
+	if (!w.decision.action) /* no FILE_CHECK rule matched */
+		note_quiet(g, quiet);
+	if (w.decision.pcr_slots & done)
 		reader_again(g, file, inode);
-	if (w.decision.action)
-		quiet = 0;
 	if (w.decision.action & IMAD_APPRAISE) {
 		o.opts = w.decision.opts;
 		o.algos = w.decision.algos;
@@ -228,12 +263,18 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 		if (o.found & IMAD_FOUND_KNOWN)
 			slots &= ~IMAD_SLOT_APPRAISE; /* by what counts for an open, if not by a verdict */
 	}
-	loader = exec && bpf_map_lookup_elem(&in_elf_exec, &tid);
+	r = any_value(r);
+	late = any_value(late);
+	slots = any_value(slots);
+	loader = any_value(exec && bpf_map_lookup_elem(&in_elf_exec, &tid));
 	if (exec && !loader) {
 		func = slots & ~IMAD_SLOT_VERITY ? func : IMAD_BPRM_CHECK;
 		slots |= match(&w, IMAD_BPRM_CHECK, IMAD_MAY_EXEC, done | slots);
 		expect_creds(&w, &slots, &maybe, done);
 	}
+	func = any_value(func);
+	slots = any_value(slots);
+	maybe = any_value(maybe);
 	if (file->f_mode & FMODE_READ) {
 		w.silent = true;
 		maybe |= match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done | slots | maybe);
@@ -244,11 +285,6 @@ static __noinline int match_open(struct file *file, struct imad_gen *g, struct i
 	}
 	if ((slots || maybe) && (r != -ERESTARTNOINTR || late))
 		want(file, inode, v, func, slots, maybe, r < 0 || late);
-	if (quiet) { /* no FILE_CHECK rule matched */
-		g = gen_find(inode); /* want() may have made it */
-		if (g)
-			g->quiet = quiet;
-	}
 	return r;
 }
 
@@ -275,11 +311,13 @@ int BPF_PROG(imad_file_open, struct file *file)
 	__u32 flags, mask, done, epoch;
 	struct made_before m = {};
 	struct imad_gen *g;
-	int writers;
+	int writers, r;
 
 	if (is_regular(inode))
 		note_beneath(file, inode);
-	if (control.probe_tid && control.probe_tid == (__u32)bpf_get_current_pid_tgid()) {
+	if (control.tgid && control.tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) && is_probing()) {
+		if (is_fuse(inode))
+			return -EACCES; /* before its server is asked */
 		if (!is_overlay_backing(file, inode))
 			answer_probe(file, inode);
 		return 0;
@@ -288,12 +326,11 @@ int BPF_PROG(imad_file_open, struct file *file)
 		return 0;
 	leave_held();
 	flags = file->f_flags;
-	mask = open_mask(file->f_mode, flags);
+	mask = any_value(open_mask(file->f_mode, flags));
 	if (flags & FMODE_EXEC_FLAG)
 		note_loader(inode);
 	if (file->f_mode & FMODE_WRITE) {
-		int r = opened_for_write(file, inode, mask);
-
+		r = opened_for_write(file, inode, mask);
 		if (r == -ERESTARTNOINTR)
 			return -ERESTARTNOINTR;
 		if (r < 0)
@@ -320,8 +357,13 @@ int BPF_PROG(imad_file_open, struct file *file)
 		if (all_done(done) && (flags & FMODE_EXEC_FLAG))
 			return 0;
 	}
+	if (is_quiet(g, v, mask, done))
+		return 0;
 	fill_made_before(&m, &file->f_path, inode, control.conds);
-	return match_open(file, g, v ? v : verdict_find(inode), (__u64)mask << 32 | done, &m);
+	r = match_open(file, mask, done, &m);
+	if (r == -ERESTARTNOINTR)
+		return -ERESTARTNOINTR;
+	return r < 0 ? -EACCES : 0;
 }
 
 /*
@@ -337,9 +379,10 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	struct imad_gen *g;
 	int r = judge_after_gate(file, true);
 
-	if (!n_late_opens || bpf_map_delete_elem(&late_opens, &tid))
-		return r;
-	__sync_fetch_and_sub(&n_late_opens, 1);
+	if (n_late_opens && bpf_map_delete_elem(&late_opens, &tid) == 0)
+		__sync_fetch_and_sub(&n_late_opens, 1);
+	else if (!control.active || !control.unattended || is_exempt())
+		return r; /* not so if the gate that held it has gone meanwhile */
 	if (r == -ERESTARTNOINTR)
 		return -ERESTARTNOINTR;
 	g = gen_find(inode);
@@ -360,36 +403,38 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	struct imad_gen *g;
 	int r = 0;
 
-	if (!file || !control.active || is_daemon(bpf_get_current_pid_tgid()))
+	if (!file || !control.active || is_daemon())
 		return 0;
 	inode = file->f_inode;
 	if (!is_regular(inode))
 		return 0;
 	if (!control.post_open)
-		r = judge_after_gate(file, true);
+		r = known_errno(any_value(judge_after_gate(file, true)));
 	if (r < 0)
 		return r;
 	g = gen_find(inode);
-	w.written = settle_beneath(inode) > 0;
-	w.loose = (prot & PROT_EXEC) && !settle_memory(inode);
+	w.written = any_value(settle_beneath(inode) > 0);
+	w.loose = any_value((prot & PROT_EXEC) && !settle_memory(inode));
 	v = verdict_find(inode);
 	done = done_slots(g, v, writers_of(inode));
 	if ((!w.loose && is_settled(inode, v, done)) || is_skipped(inode))
 		return 0;
 	if (prot & PROT_EXEC) {
-		done |= done_for_exec(file, inode, g, v);
+		done = any_value(done | done_for_exec(file, inode, g, v));
 		fill_facts(&w, &file->f_path, inode, control.conds);
 		if (reqprot & PROT_EXEC) {
 			slots = match(&w, IMAD_MMAP_CHECK_REQPROT, IMAD_MAY_EXEC, done);
 			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK_REQPROT, true);
 		}
-		func = slots ? IMAD_MMAP_CHECK_REQPROT : IMAD_MMAP_CHECK;
-		slots |= match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots);
+		r = any_value(r);
+		func = any_value(slots ? IMAD_MMAP_CHECK_REQPROT : IMAD_MMAP_CHECK);
+		slots = any_value(slots | match(&w, IMAD_MMAP_CHECK, IMAD_MAY_EXEC, done | slots));
 		if (r == 0)
 			r = judge(&w, file, inode, v, done, IMAD_MMAP_CHECK, true);
+		r = any_value(r);
 		if (slots && is_news(&w, r))
 			use(file, inode, v, func, slots);
-		return r;
+		return known_errno(r);
 	}
 	/* Content mapped before it was ever read: what the open wanted was not held yet. */
 	if (g && control.hold == IMAD_HOLD_ACCESS && pending_slots(g->want, v))
@@ -397,41 +442,45 @@ int BPF_PROG(imad_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	return 0;
 }
 
-static __always_inline void attributes_change(struct dentry *dentry, struct iattr *attr)
+/* 0 or a negative errno. */
+static __always_inline int attributes_change(struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = dentry->d_inode;
 	struct imad_gen *g;
+	int r;
 
 	if (!inode)
-		return;
+		return 0;
+	r = attr->ia_valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? metadata_changes(dentry, inode) : 0;
+	if (r < 0)
+		return r;
 	if (attr->ia_valid & ATTR_SIZE)
 		changes_beneath(inode);
 	g = gen_find(inode);
 	if (!g)
-		return;
+		return 0;
 	if (control.classes & IMAD_APPRAISE) /* as in the kernel, whatever the attribute */
 		__sync_fetch_and_and(&g->flags, ~IMAD_GEN_VERITY);
 	if (!(attr->ia_valid & ATTR_SIZE))
-		return;
+		return 0;
 	if (!(attr->ia_valid & ATTR_FILE) && writers_of(inode) <= 1) {
 		g->kept = 0; /* truncate(2), and nobody writes: as in the kernel no new label follows */
 		g->written = 0;
 	}
 	invalidate(g, IMAD_CHANGE_TRUNCATED);
+	return 0;
 }
 
 /* inode_setattr(dentry, attr) up to 6.8. */
 SEC("lsm/inode_setattr")
 int BPF_PROG(imad_setattr2, struct dentry *dentry, struct iattr *attr)
 {
-	attributes_change(dentry, attr);
-	return 0;
+	return known_refusal(any_value(attributes_change(dentry, attr)));
 }
 
 /* inode_setattr(idmap, dentry, attr) since 6.9 (314a8dc728d0); the daemon loads the one that fits. */
 SEC("lsm/inode_setattr")
 int BPF_PROG(imad_setattr3, void *idmap, struct dentry *dentry, struct iattr *attr)
 {
-	attributes_change(dentry, attr);
-	return 0;
+	return known_refusal(any_value(attributes_change(dentry, attr)));
 }

@@ -28,12 +28,17 @@ typedef long long loff_t;
 #define PROT_WRITE 0x2
 #define PROT_EXEC 0x4
 #define MAP_SHARED 0x1
+#define ATTR_MODE (1 << 0)
+#define ATTR_UID (1 << 1)
+#define ATTR_GID (1 << 2)
 #define ATTR_SIZE (1 << 3)
 #define ATTR_FILE (1 << 13)
 #define SB_KERNMOUNT (1 << 22)
 #define SB_I_IMA_UNVERIFIABLE 0x60 /* SB_I_IMA_UNVERIFIABLE_SIGNATURE | SB_I_UNTRUSTED_MOUNTER */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define TMPFS_MAGIC 0x01021994
+#define FUSE_SUPER_MAGIC 0x65735546
+#define FS_HAS_SUBTYPE 4
 #define F_SEALS_ALL 0xf /* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE */
 #define CAP_SETGID 6
 #define CAP_SETUID 7
@@ -120,13 +125,21 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct signal_struct {
+	atomic_t live; /* threads */
+};
+
 struct task_struct {
 	int pid, tgid;
 	const struct cred *cred;
 	struct nsproxy *nsproxy; /* NULL: it is ending */
+	__u64 start_boottime;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
 };
 
 struct file_system_type {
+	int fs_flags;
 	const char *name;
 };
 
@@ -152,9 +165,11 @@ struct inode {
 	void *i_security;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	unsigned int i_nlink;
 	loff_t i_size;
 	atomic_t i_writecount;
 	atomic_t i_readcount; /* CONFIG_IMA or CONFIG_FILE_LOCKING */
+	__u32 i_generation;
 };
 
 struct shmem_inode_info {
@@ -172,6 +187,7 @@ struct qstr {
 
 struct dentry {
 	struct hlist_bl_node d_hash; /* pprev is NULL: unlinked */
+	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
 };

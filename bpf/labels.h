@@ -37,14 +37,24 @@ struct {
 
 static const struct imad_label_name no_text;
 
-/* The bits of the policy's conditions on @field that @text, a string of the kernel's, fulfils. */
-static __noinline __u32 bits_of_text(struct imad_label_name *room, __u32 field, const char *text)
+static __always_inline struct imad_label_name *find_room(void)
 {
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&label_texts, &thread);
+}
+
+/* The bits of the policy's conditions on @field that @text, the address of a string of the kernel's, fulfils. */
+__noinline __u32 bits_of_text(__u32 field, __u64 text)
+{
+	struct imad_label_name *room = find_room();
 	__u32 *bits;
 
+	if (!room)
+		return 0;
 	__builtin_memset(room->text, 0, sizeof(room->text)); /* what is compared goes to the end of the field */
 	room->field = field;
-	if (!text || bpf_probe_read_kernel_str(room->text, sizeof(room->text), text) < 0)
+	if (!text || bpf_probe_read_kernel_str(room->text, sizeof(room->text), (const void *)text) < 0)
 		return 0;
 	bits = bpf_map_lookup_elem(&label_names, room);
 	return bits ? *bits : 0;
@@ -52,11 +62,11 @@ static __noinline __u32 bits_of_text(struct imad_label_name *room, __u32 field, 
 
 /* ... in one of the names of a SELinux context. */
 #define BITS_OF(KIND, kind)                                                                                          \
-	bits_of_text(room, IMAD_LABEL_##KIND,                                                                        \
-		     selinux_name(FIELD(struct selinux_policy, policy, policydb.sym_val_to_name[SELINUX_SYM_##KIND]), \
+	bits_of_text(IMAD_LABEL_##KIND,                                                                              \
+		     (__u64)selinux_name(FIELD(struct selinux_policy, policy, policydb.sym_val_to_name[SELINUX_SYM_##KIND]), \
 				  PEEK_INT(struct context, context, kind)))
 
-static __always_inline __u32 look_at_context(struct imad_label_name *room, __u64 sid, const void *policy)
+static __always_inline __u32 look_at_context(__u64 sid, const void *policy)
 {
 	const void *context = selinux_context(policy, sid);
 
@@ -64,8 +74,9 @@ static __always_inline __u32 look_at_context(struct imad_label_name *room, __u64
 }
 
 /* Slowly, and without keeping it. @policy: SELinux's; NULL: Smack. */
-static __noinline __u32 look_at_label(struct imad_label_name *room, __u64 id, const void *policy, __u32 half)
+__noinline __u32 look_at_label(__u64 id, __u64 policy, __u32 half)
 {
+	struct imad_label_name *room = find_room();
 	__u32 bits = 0;
 
 	if (!room) {
@@ -74,16 +85,10 @@ static __noinline __u32 look_at_label(struct imad_label_name *room, __u64 id, co
 	}
 	room->half = half;
 	if (policy)
-		bits = look_at_context(room, id, policy);
+		bits = look_at_context(id, (const void *)policy);
 	else if (bpf_core_type_exists(struct smack_known))
-		bits = bits_of_text(room, IMAD_LABEL_USER, PEEK_POINTER(struct smack_known, id, smk_known));
+		bits = bits_of_text(IMAD_LABEL_USER, (__u64)PEEK_POINTER(struct smack_known, id, smk_known));
 	return bits;
-}
-
-static __always_inline struct imad_label_name *make_room(const __u64 *thread)
-{
-	bpf_map_update_elem(&label_texts, thread, &no_text, BPF_ANY);
-	return bpf_map_lookup_elem(&label_texts, thread);
 }
 
 /*
@@ -110,10 +115,11 @@ __noinline __u32 bits_of_label(__u64 id, __u32 half)
 	if (known)
 		return *known;
 	thread = bpf_get_current_pid_tgid();
-	bits = look_at_label(make_room(&thread), id, policy, half);
+	bpf_map_update_elem(&label_texts, &thread, &no_text, BPF_ANY);
+	bits = look_at_label(id, (__u64)policy, half);
 	/* One that was replaced meanwhile may have been freed under our eyes. */
 	if (policy && policy != selinux_policy())
-		bits = look_at_label(make_room(&thread), id, selinux_policy(), half);
+		bits = look_at_label(id, (__u64)selinux_policy(), half);
 	else
 		bpf_map_update_elem(&label_bits, &key, &bits, BPF_ANY);
 	bpf_map_delete_elem(&label_texts, &thread);

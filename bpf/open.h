@@ -52,7 +52,7 @@ static __always_inline bool is_hash_or_new(__u32 found)
 }
 
 /* What opens are judged by while there are @writers; without IMAD_FOUND_KNOWN nothing is known. */
-static __always_inline __u32 found_for_open(const struct imad_gen *g, const struct imad_verdict *v, int writers)
+__noinline __u32 found_for_open(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
 	__u32 kept = g && writers > 0 ? g->kept : 0;
 
@@ -61,10 +61,22 @@ static __always_inline __u32 found_for_open(const struct imad_gen *g, const stru
 	return v && (done_slots(g, v, writers) & IMAD_SLOT_APPRAISE) ? v->found | IMAD_FOUND_KNOWN : 0;
 }
 
-/* After this writer the label is made anew. */
-static __always_inline void note_written(struct imad_gen *g)
+/* What the HMAC is over is about to change, in a way that the kernel lets somebody change it. */
+static __always_inline void vouch(struct imad_gen *g)
 {
+	if (control.evm)
+		g->vouched = bpf_ktime_get_ns();
+}
+
+/* After this writer the label is made anew; and the HMAC if by what was @found, it was right before. */
+__noinline int note_written(struct imad_gen *g, __u32 found)
+{
+	if (!g)
+		return 0;
 	g->written = g->gen + 1;
+	if (g->vouched || (found & IMAD_FOUND_NEW) || IMAD_EVM(found) == IMAD_EVM_PASS)
+		vouch(g);
+	return 0;
 }
 
 static __always_inline bool is_created(struct file *file)
@@ -81,44 +93,49 @@ static __always_inline __u32 note_created(struct inode *inode)
 	if (!g)
 		return found;
 	g->kept = found;
-	note_written(g);
+	note_written(g, found);
 	note_change(g, IMAD_CHANGE_CREATED);
 	return found;
 }
 
-static __always_inline __u32 cause_of_open(struct inode *inode, const struct imad_open *o)
+/* By a portable signature in security.evm. */
+static __always_inline bool is_immutable(__u32 found)
 {
-	__u32 kind = IMAD_FOUND_KIND(o->found), cause = imad_judge(o->opts, o->algos, o->found);
+	return IMAD_EVM(found) == IMAD_EVM_IMMUTABLE && control.evm == IMAD_APPRAISE_ENFORCE;
+}
 
+/* Of what is known, in a file of @size bytes. */
+__noinline __u32 cause_of_open(const struct imad_open *o, __u64 size)
+{
+	__u32 kind, cause;
+
+	if (!o)
+		return IMAD_CAUSE_FAILED;
+	kind = IMAD_FOUND_KIND(o->found);
+	cause = judge_label(o->opts, o->algos, o->found);
 	if (o->found & IMAD_FOUND_NEW)
-		return !(o->opts & (IMAD_OPT_SIGNED | IMAD_OPT_VERITY)) || inode->i_size == 0 ? IMAD_CAUSE_PASS : cause;
-	if (cause == IMAD_CAUSE_PASS && (o->mask & IMAD_MAY_WRITE) &&
-	    (kind == IMAD_LABEL_SIGNATURE || kind == IMAD_LABEL_VERITY))
+		return !(o->opts & (IMAD_OPT_SIGNED | IMAD_OPT_VERITY)) || size == 0 ? IMAD_CAUSE_PASS : cause;
+	if (lets_pass(cause) && (o->mask & IMAD_MAY_WRITE) &&
+	    (kind == IMAD_LABEL_SIGNATURE || kind == IMAD_LABEL_VERITY || is_immutable(o->found)))
 		return IMAD_CAUSE_IMMUTABLE;
 	return cause;
 }
 
-/* 0 or -EACCES. */
-static __always_inline int judge_open(struct file *file, struct inode *inode, const struct imad_open *o, bool path)
+/* 0 or -EACCES. A function of its own, for its part of the stack. */
+static __noinline int end_open(struct file *file, struct inode *inode, const struct imad_open *o, __u32 cause, bool path)
 {
-	struct failing f = { .func = IMAD_FILE_CHECK, .cause = cause_of_open(inode, o), .rule = o->rule, .found = o->found };
+	struct failing f = { .func = IMAD_FILE_CHECK, .cause = cause, .rule = o->rule, .found = o->found };
 	struct imad_gen *g = gen_find(inode);
+	int r = 0;
 
-	f.gen = g ? g->gen : 0;
-	if (f.cause != IMAD_CAUSE_PASS)
-		return fail(file, inode, f, -EACCES, path);
-	if (g && (o->mask & IMAD_MAY_WRITE))
-		note_written(g);
+	f.gen = gen_of(g);
+	if (cause != IMAD_CAUSE_PASS)
+		r = fail(file, inode, f, -EACCES, path);
+	if (!lets_pass(cause))
+		return r;
+	if (o->mask & IMAD_MAY_WRITE)
+		note_written(g, o->found);
 	return 0;
-}
-
-/* Of a file that is not known and could not be held, or whose content nobody can know. */
-static __always_inline int fail_open(struct file *file, struct inode *inode, const struct imad_open *o, __u32 cause, bool path)
-{
-	struct imad_gen *g = gen_find(inode);
-
-	return fail(file, inode, (struct failing){ .gen = g ? g->gen : 0, .func = IMAD_FILE_CHECK, .cause = cause, .rule = o->rule },
-		    -EACCES, path);
 }
 
 /* This thread opens another file: what it is held in from now on is not that open. */
@@ -155,24 +172,28 @@ static __always_inline bool note_open(struct file *file, const struct imad_open 
 static __always_inline int appraise_open(struct file *file, struct inode *inode, const struct imad_gen *g,
 					 const struct imad_verdict *v, struct imad_open *o, bool *late)
 {
+	__u32 cause = IMAD_CAUSE_NOT_APPRAISED;
+
 	o->found = found_for_open(g, v, writers_of(inode));
 	if (is_created(file)) {
 		o->found = note_created(inode);
 		return 0;
 	}
-	if (is_unverifiable(inode))
-		return fail_open(file, inode, o, IMAD_CAUSE_UNVERIFIABLE, true);
-	if (o->found & IMAD_FOUND_KNOWN) {
+	if (is_unverifiable(inode)) {
+		cause = IMAD_CAUSE_UNVERIFIABLE;
+	} else if (o->found & IMAD_FOUND_KNOWN) {
 		end_round();
-		return judge_open(file, inode, o, true);
+		cause = cause_of_open(o, inode->i_size);
+	} else if (control.post_open || gate_will_hold(file, inode, v)) {
+		/* Where there is a hook behind it, only what came by a path gets there: no pidfd, nothing that the kernel opens. */
+		if (note_open(file, o))
+			return 0;
+	} else {
+		*late = !goes_round(inode);
+		if (restart(inode, false) < 0)
+			return -ERESTARTNOINTR;
 	}
-	/* Where there is a hook behind it, only what came by a path gets there: no pidfd, nothing that the kernel opens. */
-	if (control.post_open || gate_will_hold(file, inode, v))
-		return note_open(file, o) ? 0 : fail_open(file, inode, o, IMAD_CAUSE_NOT_APPRAISED, true);
-	*late = !goes_round(inode);
-	if (restart(inode, false) < 0)
-		return -ERESTARTNOINTR;
-	return fail_open(file, inode, o, IMAD_CAUSE_NOT_APPRAISED, true);
+	return end_open(file, inode, o, any_value(cause), true);
 }
 
 /* Nobody holds this writer: it goes round until something is known. -ERESTARTNOINTR or 0. */
@@ -219,10 +240,10 @@ static __noinline int writer_comes(struct file *file, __u32 mask, const struct m
 	o.algos = control.strict_algos;
 	if (is_created(file) || is_unverifiable(inode) || (inode->i_sb->s_flags & SB_KERNMOUNT))
 		return 0;
-	if (o.found & IMAD_FOUND_KNOWN ? control.strict && cause_of_open(inode, &o) == IMAD_CAUSE_PASS :
+	if (o.found & IMAD_FOUND_KNOWN ? control.strict && cause_of_open(&o, inode->i_size) == IMAD_CAUSE_PASS :
 					 gate_will_hold(file, inode, v))
 		return 0;
-	if (is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode) || is_overlay_backing(file, inode))
+	if (is_exempt() || is_skipped(inode) || is_overlay_backing(file, inode))
 		return 0;
 	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, IMAD_FILE_CHECK, mask, done_slots(gen_find(inode), v, 0)) & IMAD_SLOTS_MEASURE;
@@ -234,7 +255,7 @@ static __noinline int writer_comes(struct file *file, __u32 mask, const struct m
 	o.algos = w.decision.algos;
 	o.rule = w.rule;
 	end_round();
-	r = judge_open(file, inode, &o, true);
+	r = end_open(file, inode, &o, cause_of_open(&o, inode->i_size), true);
 	if (r < 0 && slots)
 		want(file, inode, v, IMAD_FILE_CHECK, slots, 0, true);
 	return r < 0 ? -EACCES : 0;
@@ -246,6 +267,7 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
 	__u64 key = (__u64)file;
+	__u32 cause = IMAD_CAUSE_NOT_APPRAISED;
 	struct imad_open *at, o;
 	int r;
 
@@ -259,17 +281,18 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 	if (!(o.found & IMAD_FOUND_KNOWN))
 		o.found = found_for_open(gen_find(inode), v, writers_of(inode));
 	if (o.found & IMAD_FOUND_KNOWN) {
-		r = judge_open(file, inode, &o, path);
-		if (r == 0)
-			forget_open(file);
-		return r;
+		cause = cause_of_open(&o, inode->i_size);
+	} else {
+		/* A mark went the moment it was opened, or the gate's deadline had come. */
+		if (!goes_round(inode))
+			want_late(file, inode, v, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE, path);
+		if (restart(inode, false) < 0)
+			return -ERESTARTNOINTR;
 	}
-	/* A mark went the moment it was opened, or the gate's deadline had come. */
-	if (!goes_round(inode))
-		want_late(file, inode, v, IMAD_FILE_CHECK, IMAD_SLOT_APPRAISE, path);
-	if (restart(inode, false) < 0)
-		return -ERESTARTNOINTR;
-	return fail_open(file, inode, &o, IMAD_CAUSE_NOT_APPRAISED, path);
+	r = end_open(file, inode, &o, any_value(cause), path);
+	if (r == 0 && (o.found & IMAD_FOUND_KNOWN))
+		forget_open(file);
+	return r;
 }
 
 /* Before 6.9 nothing is asked between the gate and the first use. */
@@ -300,7 +323,7 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 	struct imad_gen *g;
 	struct failing f = { .func = IMAD_FILE_CHECK };
 
-	if (!control.active || !inode || !is_regular(inode) || is_daemon(bpf_get_current_pid_tgid()) || is_skipped(inode))
+	if (!control.active || !inode || !is_regular(inode) || is_exempt() || is_skipped(inode))
 		return 0;
 	g = gen_find(inode);
 	o.found = found_for_open(g, verdict_find(inode), writers_of(inode));
@@ -313,9 +336,9 @@ int BPF_PROG(imad_path_truncate, struct path *path)
 		return 0;
 	o.opts = w.decision.opts;
 	o.algos = w.decision.algos;
-	f.cause = cause_of_open(inode, &o);
-	if (f.cause == IMAD_CAUSE_PASS) {
-		note_written(g); /* by whom has it open; not by truncate(2), see attributes_change() */
+	f.cause = cause_of_open(&o, inode->i_size);
+	if (lets_pass(f.cause)) {
+		note_written(g, o.found); /* by whom has it open; not by truncate(2), see attributes_change() */
 		return 0;
 	}
 	f.gen = g->gen;

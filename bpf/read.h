@@ -19,14 +19,14 @@ int BPF_PROG(imad_kernel_read_file, struct file *file, int read_id, bool content
 	/* A record with the appended signature is one of its own. */
 	if (is_settled(inode, v, done) && read_id != READING_KEXEC_IMAGE && !(control.modsig_slots & ~done))
 		return 0;
-	func = read_func(read_id);
+	func = any_value(read_func(read_id));
 	fill_facts(&w, &file->f_path, inode, control.conds);
 	if (read_id == READING_KEXEC_IMAGE)
 		note_kexec_image(&w);
 	slots = match(&w, func, IMAD_MAY_READ, done);
 	if (!slots)
 		return 0;
-	if (control.hold == IMAD_HOLD_ACCESS) /* the kernel reads next, and that the gate holds */
+	if (control.hold == IMAD_HOLD_ACCESS && !control.unattended) /* the kernel reads next, and that the gate holds */
 		want(file, inode, v, func, slots, 0, false);
 	else
 		use(file, inode, v, func, slots);
@@ -50,7 +50,7 @@ int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t siz
 	done = done_slots(gen_find(inode), v, writers_of(inode));
 	if (is_settled(inode, v, done))
 		return 0;
-	func = read_func(read_id);
+	func = any_value(read_func(read_id));
 	fill_facts(&w, &file->f_path, inode, control.conds);
 	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
 	r = judge(&w, file, inode, v, done, func, false);

@@ -26,7 +26,7 @@ struct {
 	__type(value, struct round);
 } rounds SEC(".maps");
 
-/* Calls that have done nothing yet when they open, execute or map; in others an error could have other effects. */
+/* Calls that have done nothing yet when they open, execute, map or change an attribute; in others an error could have other effects. */
 static __always_inline bool can_restart(bool mapping)
 {
 #if defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_arm64)
@@ -39,12 +39,15 @@ static __always_inline bool can_restart(bool mapping)
 		return nr == 9;	 /* mmap */
 	return nr == 2 || nr == 257 || nr == 437 || nr == 85 || nr == 304 /* open, openat, openat2, creat, open_by_handle_at */
 	       || nr == 59 || nr == 322 /* execve, execveat */
-	       || nr == 0 || nr == 17 || nr == 19; /* read, pread64, readv */
+	       || nr == 0 || nr == 17 || nr == 19 /* read, pread64, readv */
+	       || (nr >= 90 && nr <= 94) || nr == 260 || nr == 268 || nr == 452 /* chmod, chown and their kin */
+	       || nr == 188 || nr == 189 || nr == 190 || (nr >= 197 && nr <= 199) || nr == 463 || nr == 466; /* setxattr, removexattr */
 #else
 	nr = regs->syscallno;
 	if (mapping)
 		return nr == 222;
-	return nr == 56 || nr == 437 || nr == 265 || nr == 221 || nr == 281 || nr == 63 || nr == 67 || nr == 65;
+	return nr == 56 || nr == 437 || nr == 265 || nr == 221 || nr == 281 || nr == 63 || nr == 67 || nr == 65 ||
+	       (nr >= 52 && nr <= 55) || nr == 452 || (nr >= 5 && nr <= 7) || (nr >= 14 && nr <= 16) || nr == 463 || nr == 466;
 #endif
 #else
 	return false;
@@ -52,18 +55,25 @@ static __always_inline bool can_restart(bool mapping)
 }
 
 /* Whether this thread is on another round for @inode, and the daemon was told lately. */
-static __noinline bool goes_round(struct inode *inode)
+__noinline bool goes_round_for(const __u64 *inode)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct round *r = bpf_map_lookup_elem(&rounds, &tid);
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!r || r->inode != (__u64)inode || now - r->last > RESTART_NS)
+	if (!inode || !r || r->inode != *inode || now - r->last > RESTART_NS || control.unattended)
 		return false;
 	if (now - r->told < RETELL_NS)
 		return true;
 	r->told = now;
 	return false;
+}
+
+static __always_inline bool goes_round(struct inode *inode)
+{
+	__u64 address = (__u64)inode;
+
+	return goes_round_for(&address);
 }
 
 static __always_inline void end_round(void)
@@ -74,13 +84,16 @@ static __always_inline void end_round(void)
 }
 
 /* -ERESTARTNOINTR, or 0: it cannot begin anew, or has done so for too long. */
-static __noinline int restart(struct inode *inode, bool mapping)
+__noinline int restart_for(const __u64 *inode, bool mapping)
 {
 	__u64 now = bpf_ktime_get_ns();
-	struct round begin = { .since = now, .last = now, .told = now, .inode = (__u64)inode }, *r;
+	struct round begin = { .since = now, .last = now, .told = now }, *r;
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
-	if (!can_restart(mapping))
+	if (!inode)
+		return 0;
+	begin.inode = *inode;
+	if (control.unattended || !can_restart(mapping)) /* nobody would find anything out */
 		return 0;
 	r = bpf_map_lookup_elem(&rounds, &tid);
 	if (!r || r->inode != begin.inode || now - r->last > RESTART_NS) { /* the last one came to its end unseen */
@@ -96,6 +109,13 @@ static __noinline int restart(struct inode *inode, bool mapping)
 	bpf_send_signal_thread(SIGCONT);
 	count(restarts);
 	return -ERESTARTNOINTR;
+}
+
+static __always_inline int restart(struct inode *inode, bool mapping)
+{
+	__u64 address = (__u64)inode;
+
+	return restart_for(&address, mapping);
 }
 
 #endif

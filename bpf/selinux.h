@@ -14,20 +14,30 @@
 #define SELINUX_SYM_USER 4
 
 /* Reads with a stack of their own: that of a function with all of them in it would be too large. */
-static __noinline __u64 peek_word(const void *at)
+__noinline __u64 peek_word_at(__u64 at)
 {
 	__u64 value = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), at);
+	bpf_probe_read_kernel(&value, sizeof(value), (const void *)at);
 	return value;
 }
 
-static __noinline __u32 peek_int(const void *at)
+__noinline __u32 peek_int_at(__u64 at)
 {
 	__u32 value = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), at);
+	bpf_probe_read_kernel(&value, sizeof(value), (const void *)at);
 	return value;
+}
+
+static __always_inline __u64 peek_word(const void *at)
+{
+	return peek_word_at((__u64)at);
+}
+
+static __always_inline __u32 peek_int(const void *at)
+{
+	return peek_int_at((__u64)at);
 }
 
 #define FIELD(type, address, field) ((const void *)(address) + bpf_core_field_offset(type, field))

@@ -90,23 +90,47 @@ struct {
 	__type(value, struct imad_counters);
 } counters SEC(".maps");
 
-/* About the file that the daemon's probing thread opened last. */
+/* By thread of the daemon: what it asks of the file that it opens, and the answer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct imad_probe);
+} probes SEC(".maps");
+
+/* Whose state this is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct imad_probe);
-} probe SEC(".maps");
+	__type(value, struct imad_stamp);
+} stamp SEC(".maps");
 
 struct imad_control control = {};
 
-#define count(field)                                                                  \
-	do {                                                                          \
-		__u32 _zero = 0;                                                      \
-		struct imad_counters *_c = bpf_map_lookup_elem(&counters, &_zero);    \
-		if (_c)                                                               \
-			_c->field++;                                                  \
-	} while (0)
+/*
+ * A global function, as many here: the verifier goes through those once, and not at each call with all that it
+ * knows there. What they take are numbers, and memory of known size; of objects of the kernel the address.
+ */
+__noinline int counted(__u32 number)
+{
+	__u32 zero = 0;
+	__u64 *all = bpf_map_lookup_elem(&counters, &zero);
+
+	if (all && number < sizeof(struct imad_counters) / sizeof(*all))
+		all[number]++;
+	return 0;
+}
+
+#define count(field) counted(__builtin_offsetof(struct imad_counters, field) / sizeof(__u64))
+
+/* @value. The verifier goes on once for each that it knows of, and more often than it may: from here on it knows of none. */
+__noinline __u32 any_value(__u32 value)
+{
+	asm volatile("" : "+r"(value));
+	return value;
+}
 
 static __always_inline struct imad_gen *gen_find(struct inode *inode)
 {
@@ -121,6 +145,12 @@ static __always_inline struct imad_gen *gen_make(struct inode *inode)
 static __always_inline struct imad_verdict *verdict_find(struct inode *inode)
 {
 	return bpf_inode_storage_get(&verdicts, inode, 0, 0);
+}
+
+/* 0: there is none. What may be NULL is looked at where the verifier does not go on with both cases: in global functions. */
+__noinline __u64 gen_of(const struct imad_gen *g)
+{
+	return g ? g->gen : 0;
 }
 
 static __always_inline int writers_of(struct inode *inode)
@@ -147,7 +177,7 @@ static __always_inline __u32 sticky_slots(const struct imad_gen *g)
 }
 
 /* Slots of this inode that are done; 0 when anything is unknown. */
-static __always_inline __u32 done_slots(const struct imad_gen *g, const struct imad_verdict *v, int writers)
+__noinline __u32 done_slots(const struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
 	__u32 done = g && v ? imad_done(g, v, writers) : 0;
 
@@ -158,19 +188,25 @@ static __always_inline __u32 done_slots(const struct imad_gen *g, const struct i
 
 /*
  * Note @slots as wanted at generation @gen, and keep what an older want still waits
- * for. Contended for ever: give up, the use hooks catch it.
+ * for. Returns which of them nobody had asked for. Contended for ever: give up, the use hooks catch it.
+ * Global, for the verifier: as match().
  */
-static __noinline void add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
+__noinline int add_want(__u64 *word, __u64 gen, __u32 slots, const struct imad_verdict *v)
 {
+	if (!word)
+		return 0;
 	for (int i = 0; i < 8; i++) {
 		__u64 old = *word;
 		__u64 new = IMAD_WANT(gen, slots | pending_slots(old, v));
 
 		if (IMAD_WANT_GEN(old) == (__u32)gen)
 			new |= old;
-		if (new == old || __sync_val_compare_and_swap(word, old, new) == old)
-			return;
+		if (new == old)
+			return 0;
+		if (__sync_val_compare_and_swap(word, old, new) == old)
+			return IMAD_WANT_GEN(old) == (__u32)gen ? slots & ~IMAD_WANT_SLOTS(old) : slots;
 	}
+	return 0;
 }
 
 /*
@@ -220,11 +256,14 @@ static __always_inline void invalidate(struct imad_gen *g, enum imad_change_how 
  * The generation that a new want is about. What was measured while somebody could
  * write is void for good once nobody can: that ends its generation too.
  */
-static __always_inline __u64 gen_for_want(struct imad_gen *g, const struct imad_verdict *v, struct inode *inode)
+__noinline __u64 gen_for_want(struct imad_gen *g, const struct imad_verdict *v, int writers)
 {
-	__u64 gen = *(volatile __u64 *)&g->gen;
+	__u64 gen;
 
-	if (!v || v->gen != gen || !(v->flags & IMAD_VERDICT_PROVISIONAL) || writers_of(inode) > 0)
+	if (!g)
+		return 0;
+	gen = *(volatile __u64 *)&g->gen;
+	if (!v || v->gen != gen || !(v->flags & IMAD_VERDICT_PROVISIONAL) || writers > 0)
 		return gen;
 	move_generation(g);
 	return *(volatile __u64 *)&g->gen;

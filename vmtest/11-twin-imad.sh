@@ -2,6 +2,8 @@
 # The same work under the kernel's own IMA (boot A) and under imad (B holds at the first access, C at
 # open): the records are the same, those of violations too; what only one side has must fall under a
 # rule that is written down here, in explained().
+# kernels: 6.1 7.2
+# also: 6.12
 # time: 240
 # boots: A B C
 # cmdline: ima_template=ima-ng

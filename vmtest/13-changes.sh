@@ -2,7 +2,8 @@
 # However a file's content changes, its next use is measured again, once, with the new digest; unchanged
 # content is not. On each filesystem, in both ways of holding, for a read and for a mapping without a read.
 # time: 240
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # boots: access open
 # cmdline: ima_template=ima-ng
 # disk: xfs 320M

@@ -43,7 +43,7 @@ head -c 2000000 /dev/zero | tr '\0' '#' >/test/large
 check "a policy file that is too large" refused 2 "'/test/large': File too large" --policy /test/large
 check "an unknown hash" refused 2 "'md6'" --hash md6 --policy tcb
 check "an unknown template" refused 2 "'ima-old'" --template ima-old --policy tcb
-check "a template that a file cannot fill" refused 2 "'evm-sig'" --template evm-sig --policy tcb
+check "fields that no template has" refused 2 "'n-ng|d-type'" --template_fmt "n-ng|d-type" --policy tcb
 check "a PCR that there is not" refused 2 "--pcr" --pcr 24 --policy tcb
 check "a PCR that is no number" refused 2 "--pcr" --pcr ten --policy tcb
 check "a configuration that is not there" refused 2 "'/test/none': No such file" --config /test/none

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Many at once: first execs and reads in parallel, files that change while they are used. Nobody is
 # denied, nobody waits for the deadline, and list and PCR agree at the end.
-# kernels: 6.12 7.2
+# kernels: 6.12
+# also: 7.2
+# threads: multi
 # time: 240
 . /vm/lib.sh
 

@@ -2,7 +2,8 @@
 # imad as a service: it is enabled, restarted, stopped, hung and killed, and after a reboot it comes up
 # before the rest of the system, whose programs are then in the list.
 # init: systemd
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # boots: A B
 # keep: root
 # time: 300

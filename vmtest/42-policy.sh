@@ -123,8 +123,6 @@ yes 'measure func=BPRM_CHECK uid=1' | head -n 100000 >/test/many || :
 check "100 000 rules" refused "/test/many" /test/many
 yes 'measure func=BPRM_CHECK uid=1' | head -n 600 >/test/many || :
 check "more rules than there is room for" refused "/test/many, line 513: too many rules" /test/many
-echo 'measure func=MODULE_CHECK template=evm-sig' >/test/evm-sig
-check "what this version does not do" refused "'measure func=MODULE_CHECK template=evm-sig '" /test/evm-sig
 mkfifo /test/fifo
 check "a FIFO" refused "/test/fifo" /test/fifo
 cp /test/files '/test/a b'

@@ -3,7 +3,8 @@
 # Each line of `cells` is a policy of its own: its files have an owner and a group of their own, and @O or
 # @G in each of its rules confines it to them. vmtest/uses.c has the users and the uses; each use is of a
 # file that nobody used before.
-# kernels: 6.1 7.2
+# kernels: 7.2
+# also: 6.1
 # time: 300
 # boots: A B
 # cmdline: ima_template=ima-ng

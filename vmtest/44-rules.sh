@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Rule by rule: what the kernel's IMA takes imad takes, and what it refuses imad refuses. Where they differ
 # the row says why: the release or the option of the kernel that a word needs, or in what imad is stricter.
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # time: 200
 . /vm/lib.sh
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Critical data that can change: SELinux, device-mapper, BPF programs. What the kernel's own IMA records of the
 # same in boot A, imad records in boot B, byte for byte.
-# kernels: 6.1 7.2
+# kernels: 7.2
+# also: 6.1
 # boots: A B
 # time: 300
 # disk: below 8M

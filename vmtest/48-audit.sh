@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The actions audit and hash: the same audit records and the same labels as the kernel's own IMA (boot A) makes.
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # boots: A B
 # cmdline: ima_template=ima-ng audit=1
 . /vm/lib.sh

@@ -2,7 +2,8 @@
 # obj_* and subj_* under SELinux: the same rules, files and tasks of several contexts, in the kernel's own IMA (boot A)
 # and in imad (boot B): the same records. Then what only imad can do: files relabelled while it runs, and SELinux
 # policies that come and go under it.
-# kernels: 6.1 7.2
+# kernels: 7.2
+# also: 6.1
 # boots: A B
 # time: 300
 # cmdline: ima_template=ima-ng lsm=landlock,lockdown,yama,integrity,selinux,bpf selinux=1 enforcing=0

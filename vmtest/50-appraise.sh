@@ -118,6 +118,7 @@ if [ "$(printf '%s\n' 6.14 "$(uname -r)" | sort -V | head -n 1)" = 6.14 ]; then
 	for f in unlabelled hash-wrong s-hash; do expect "ask $f 13"; done
 fi
 expect "module unsigned 13"
+check "T17: neither a module nor a kernel comes from memory" test "$(grep -c ' from memory 13$' "$RESULTS/$BOOT")" = 2
 expect "label sha1 1"
 expect "label sha256 0"
 expect "longer name 0"

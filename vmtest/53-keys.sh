@@ -53,6 +53,8 @@ denied start other
 reads start 0
 
 # A key more, and one that is not trusted any more.
+check "keys and deny list are nobody's" sh -c '! cp /tmp/other.der /etc/keys/ima && ! true >/etc/imad/deny' 2>/dev/null
+check "but whose imad is unlocked" unlock_imad
 cp /tmp/other.der /etc/keys/ima
 denied "before the reload" other
 reload "another key"

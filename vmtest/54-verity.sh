@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # digest_type=verity beside measure rules: the records of the kernel's own IMA (boot A), of files with fs-verity
 # and without, under rules that share uses.
-# kernels: 6.1 7.2
+# kernels: 7.2
+# also: 6.1
 # boots: A B
 # cmdline: ima_template=ima-ng
 . /vm/lib.sh

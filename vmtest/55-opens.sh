@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Appraisal of opens: what does not match its label is not opened, and labels follow writers, as in the kernel's own
 # IMA (boot A). Before 6.9 an open that is not known yet succeeds, and its first use is denied instead.
+# kernels: 6.1 7.2
+# also: 6.12
 # boots: A B
 # cmdline: ima_template=ima-ng audit=1
 # cmdline-A: ima_appraise=enforce

@@ -2,7 +2,8 @@
 # The classic walk through IMA appraisal, with imad in the kernel's place: boot in fix mode, read all that is root's,
 # boot again enforcing, and everything works; then a byte is changed, while imad runs and while it does not.
 # init: systemd
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # boots: A B
 # keep: root
 # disk: spare 64M

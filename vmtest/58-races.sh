@@ -5,6 +5,7 @@
 # The rounds here fit a minute; SEED= and ROUNDS= on the kernel command line ask for others, ONLY= for one policy:
 #   CMDLINE="SEED=7 ROUNDS=10000" SLOW=5 vmtest/run 58-races
 # kernels: 6.1 7.2
+# threads: multi
 # disk: btrfs 128M
 # time: 240
 . /vm/lib.sh

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Appraisal is not got round: each way of changing a file, or of executing it, that a guard could overlook,
 # one after the other. What chance finds is in 58-races.
+# kernels: 6.1 7.2
+# also: 6.12
 # disk: btrfs 128M
 # time: 240
 . /vm/lib.sh

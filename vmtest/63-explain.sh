@@ -44,6 +44,7 @@ make algo 10004 hashed sha256
 make map 10005
 make free 10009
 configure() { # LINE of [appraise]...
+	unlock_imad
 	printf 'policy = /etc/imad/policy\nappraise = enforce\n[appraise]\n' >/etc/imad/imad.conf
 	for line; do echo "$line"; done >>/etc/imad/imad.conf
 	systemctl daemon-reload
@@ -211,8 +212,12 @@ check "and counts them" test "$(field /tmp/status appraisal labels_set)" = 602
 
 # Log at first, enforce when nothing failed for so long.
 make late 10001
+# A restart goes on with what was enforced, and is given no time.
+anew() { systemctl stop imad && configure "$@"; }
 mode() { imactl status --json >/tmp/status && field /tmp/status appraisal mode; }
-check "start with grace" configure 'grace = 12s' 'protect_labels = yes'
+configure 'grace = 12s'
+check "no grace for what was enforced already" test "$(mode)" = enforce
+check "start with grace" anew 'grace = 12s' 'protect_labels = yes'
 check "it begins with log" test "$(mode)" = log
 left=$(field /tmp/status appraisal grace_left_s)
 check "some time is left: $left" test "$left" -ge 1 -a "$left" -le 12
@@ -232,7 +237,7 @@ journalctl --sync
 check "the journal says when" sh -c "journalctl -q -b -u imad | grep -q 'nothing failed for 12 s: appraise = enforce from now on'"
 
 # What the host needs is looked at before that.
-check "start with grace, and a file that would be denied" configure 'grace = 2s' "critical = $W/late"
+check "start with grace, and a file that would be denied" anew 'grace = 2s' "critical = $W/late"
 refused() { mode >/dev/null && [ "$(field /tmp/status appraisal enforce_refused)" = true ]; }
 check "it is not enforced" wait_for 20 refused
 check "but log" test "$(mode)" = log

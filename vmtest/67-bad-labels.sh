@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bad labels, bad keys, and filesystems that take no label: each is denied or told with a cause of its own, by the kernel's
 # own IMA (boot A) as by imad (boot B), and nothing of it passes, hangs or kills.
-# kernels: 6.1 7.2
+# kernels: 7.2
+# also: 6.1
 # boots: A B
 # disk: labels 32M
 # disk: fat 8M

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Beside each record: in which mount namespace, control group and container the file was used.
+# kernels: 6.12
+# also: 6.1 7.2
 . /vm/lib.sh
 
 mounts

@@ -158,6 +158,8 @@ function label_table() {
 	ratio_row("evmctl ima_hash -r", "label", "evmctl", "label", "imactl", 5, 1)
 	ratio_row("find -exec head +, kernel IMA in fix mode", "label", "fix", "label", "imactl", 2, 1)
 	ratio_row("open, read, fsetxattr, close; one thread, no hash", "label", "floor", "label", "imactl", 0, 1)
+	ratio_row("imactl label --evm; times: of label's", "label", "evm", "label", "imactl")
+	ratio_row("the same of a copy of /usr/bin", "label-usr", "evm", "label-usr", "imactl", 1.25)
 	printf "imactl label: %d KiB at most, with 100 files %d KiB\n", over_rounds(value, "peak", "imactl"), \
 		over_rounds(value, "peak-100", "imactl")
 }

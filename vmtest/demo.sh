@@ -42,7 +42,8 @@ events() { ctl status --json | sed 's/.*"gate":{[^}]*"events":\([0-9]*\).*/\1/';
 
 say "imad on Linux $(uname -r): what is used is measured first, and each record extends PCR $pcr of the TPM."
 echo "appraise func=BPRM_CHECK fowner=$guarded" >"$run/policy"
-printf 'policy = tcb %s\nappraise = enforce\nrundir = %s\npcr = %s\n' "$run/policy" "$run" "$pcr" >"$run/imad.conf"
+# It does not protect itself, so that whoever breaks this off can clean up; and its folder is used by all here.
+printf 'policy = tcb %s\nappraise = enforce\nprotect = no\nrundir = %s\npcr = %s\n' "$run/policy" "$run" "$pcr" >"$run/imad.conf"
 [ $pcr = 10 ] || tpm2_pcrreset $pcr
 imad --config "$run/imad.conf" 2>"$run/log" &
 imad=$!

@@ -65,6 +65,16 @@ disk() {
 	d=$(grep -lx "$1" /sys/block/vd*/serial) && d=${d#/sys/block/} && echo "/dev/${d%/serial}"
 }
 
+# port NAME: the device of a virtio port.
+port() {
+	p=$(grep -lx "$1" /sys/class/virtio-ports/*/name) && p=${p%/name} && echo "/dev/${p##*/}"
+}
+
+# cut_within SECONDS: in a boot of `# cut:`, the power fails at some moment from now on.
+cut_within() {
+	echo "$1" >"$(port power)"
+}
+
 # mounts: the file systems that a full init would have mounted and that imad needs.
 mounts() {
 	mount_at /proc -t proc proc
@@ -103,6 +113,12 @@ start_imad() {
 # It answers, or it has gone and there is nothing to wait for.
 imad_settled() {
 	[ ! -d "/proc/$imad_pid" ] || imactl sync >/dev/null 2>&1
+}
+
+# unlock_imad: where it keeps itself from being switched off, let that be done for a while, as whoever sits at the console may.
+unlock_imad() {
+	! imactl status --json 2>/dev/null | grep -q '"protection":{"active":true' ||
+		setsid -c -w imactl unlock --for 3600 </dev/ttyS0 >/dev/null
 }
 
 # stop_imad: ask it to stop; its exit status.

@@ -31,6 +31,12 @@
 #define IMAD_FUNC_ENUM(name) IMAD_##name,
 enum imad_func { IMAD_FUNCS(IMAD_FUNC_ENUM) IMAD_FUNC_COUNT };
 
+/* Uses that somebody who can write spoils: IMA's violation_check (process_measurement() in security/integrity/ima/ima_main.c). */
+static inline __attribute__((always_inline)) int imad_is_reading(__u32 func)
+{
+	return func == IMAD_FILE_CHECK || func == IMAD_MMAP_CHECK || func == IMAD_MMAP_CHECK_REQPROT;
+}
+
 /* Access masks of an event: the kernel's MAY_* (include/linux/fs.h). */
 #define IMAD_MAY_EXEC 0x01
 #define IMAD_MAY_WRITE 0x02
@@ -73,6 +79,7 @@ enum imad_func { IMAD_FUNCS(IMAD_FUNC_ENUM) IMAD_FUNC_COUNT };
 #define IMAD_OPT_SIGV3 0x04	/* sigv3 */
 #define IMAD_OPT_VERITY 0x08	/* digest_type=verity: the fs-verity digest stands for the content */
 #define IMAD_OPT_DIRECTIO 0x10	/* permit_directio */
+#define IMAD_OPT_EVM_TOLD 0x20	/* of no rule: what EVM says denies nothing */
 
 enum imad_op { IMAD_OP_EQ, IMAD_OP_GT, IMAD_OP_LT };
 
@@ -113,6 +120,8 @@ struct imad_probe {
 	__u64 ino;
 	__u32 dev;     /* s_dev: major << 20 | minor */
 	__u32 writers; /* 1: somebody has it open for write */
+	__u64 written; /* asked: the label is made of after this write (struct imad_gen); 0: it is not */
+	__u64 vouched; /* ... and the HMAC after this change */
 	__u64 object, subject; /* the security module's labels of file and daemon, as the kernel numbers them; 0: none */
 	char name[IMAD_NAME_MAX]; /* last path component */
 };
@@ -160,6 +169,7 @@ struct imad_place {
 	X(CREATED, "created")                                  \
 	X(TRUNCATED, "truncated")                              \
 	X(LABELLED, "label changed")                           \
+	X(METADATA, "owner, mode or a security attribute changed") \
 	X(MAPPED, "mapped shared and writable over an overlay")
 
 #define IMAD_CHANGE_ENUM(name, text) IMAD_CHANGE_##name,
@@ -200,14 +210,16 @@ struct imad_gen {
 	__u64 quiet; /* epoch << 32 | uid that no FILE_CHECK rule matched here: its next open need not ask again */
 	__u64 written; /* generation of the newest write that appraisal allowed: after it the label is made anew. 0: none */
 	__u64 content; /* moves with @gen, but not when only the label changes */
+	__u64 vouched; /* number of the newest change of what had a right HMAC: all of them were seen, and a new HMAC is due. 0: none */
 	__u32 kept;    /* what was found before somebody could write: counts for opens until nobody can. IMAD_FOUND_KNOWN */
 	__u32 kept_epoch; /* ... as imad_verdict.found_epoch */
 	struct imad_change changed; /* the newest; of two at once it may be of both */
 	struct imad_place place; /* of the newest want */
+	__u32 told_gen, told_era, told_slots, pad; /* of this content the next daemon is told these slots already */
 };
 #define IMAD_GEN_WRITERS 0x1 /* somebody could write at the newest want: with this generation, still can */
 #define IMAD_GEN_UNCACHED 0x2 /* content can change unseen (overlay with a shared writable mapping) */
-#define IMAD_GEN_VIOLATION 0x8 /* ... and was not the one who wants: open_writers */
+#define IMAD_GEN_VIOLATION 0x8 /* ... and was not the one who wants: open_writers, told with what is wanted */
 #define IMAD_GEN_REPORTED 0x10 /* open_writers was said: not again before the last writer has gone */
 #define IMAD_GEN_BARE 0x20   /* the newest want came through a detached or internal mount: no path, only a name */
 #define IMAD_GEN_UPDATE 0x40 /* a hash rule matched: with its last writer the label is made anew */
@@ -215,6 +227,7 @@ struct imad_gen {
 #define IMAD_GEN_SEALED 0x100 /* in memory, and seen fully sealed: this generation and later ones are about final content */
 #define IMAD_GEN_VERITY 0x200 /* a rule with digest_type=verity matched: as in IMA that holds for what comes after it */
 #define IMAD_GEN_HAS_VERITY 0x400 /* it had fs-verity when it was looked at */
+#define IMAD_TOLD_DIGEST (1u << 31) /* in @told_slots: with the digest that the kernel made */
 #define IMAD_GEN_TOMTOU 0x4  /* read under a measure rule: the next open for write is a ToMToU violation */
 
 #define IMAD_WANT(gen, slots) (((__u64)(__u32)(gen) << 32) | (__u32)(slots))
@@ -293,14 +306,21 @@ struct imad_control {
 	__u32 funcs;	 /* bit per enum imad_func that some positive rule can match */
 	__u32 masks;	 /* access masks that some positive FILE_CHECK rule can match */
 	__u32 conds;	 /* union of all rules' conds: facts that no rule asks for are not fetched */
-	__u32 tgid;	 /* the daemon: exempt */
-	__u32 probe_tid; /* a thread of the daemon that wants the facts of what it opens; see struct imad_probe */
-	__u64 probe_written; /* ... and has made the label of after this write (struct imad_gen); 0: it has not */
+	__u32 tgid;	 /* the daemon: exempt. 0: there is none */
+	__u32 unattended; /* the daemon has died: no gate holds, and nobody answers before the next one is there */
+	__u32 heir;	 /* the process that has executed imad since then: it may open what nobody knows */
+	__u32 era;	 /* how many daemons have died */
+	__u64 born, heir_born; /* when @tgid and @heir were started, because numbers come back */
+	__u64 died;	 /* CLOCK_BOOTTIME, ns */
+	__u64 exe_ino;	 /* the daemon's program */
+	__u32 exe_dev, lost_told; /* so many lost events are in the list as a violation */
+	__u32 taken, recorded; /* events that a daemon has read, and of which it has made records */
 	__u32 hold;	 /* enum imad_hold: where the gate holds */
 	__u32 post_open; /* the kernel has the hook file_post_open */
 	__u32 creds_final; /* CREDS_CHECK is of the file that becomes the program, not of each of the exec chain */
 	__s32 hash;	 /* enum hash_algo in which the list wants digests */
 	__u32 appraise;	 /* enum imad_appraise */
+	__u32 evm;	 /* the same of what EVM says: off, log or enforce */
 	__u32 setxattr_algos; /* hash algorithms that labels may have: a bit each; 0: any */
 	__u32 setxattr_rule;  /* ... by this rule, numbered as in struct imad_event */
 	__u32 protect_labels; /* while enforcing: only the daemon changes labels of appraised files */
@@ -336,13 +356,14 @@ enum imad_event_type {
 	IMAD_EVENT_ASKED,  /* the same of a writer who goes round until the file is known, and is no writer yet */
 	IMAD_EVENT_TOMTOU, /* open for write while a measured reader has it open */
 	IMAD_EVENT_OPEN_WRITERS, /* a reader under a writer whose content is measured already */
-	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content */
+	IMAD_EVENT_WRITER, /* somebody can write a file whose label follows its content, or changes what its HMAC is over */
 	IMAD_EVENT_LABEL,  /* a label has changed under an ignore mark */
 	IMAD_EVENT_FAILED, /* a use whose appraisal failed; @slots is its enum imad_cause */
 	IMAD_EVENT_DATA,   /* what is measured and is no file: struct imad_data_event */
 };
 
 #define IMAD_EVENT_PATH_MAX 4096
+#define IMAD_PARTS_MAX 16 /* of a path from the root of its filesystem; what lies deeper is not found by it */
 #define IMAD_EVENT_DIGEST_MAX 64
 #define IMAD_FS_ID_MAX 32 /* super_block.s_id */
 
@@ -356,13 +377,15 @@ struct imad_event {
 	__u32 tgid, tid;
 	__u32 uid;
 	__s32 digest_algo;  /* enum hash_algo of @digest, < 0: none */
-	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE */
+	__u32 flags;	    /* IMAD_GEN_WRITERS, IMAD_GEN_VIOLATION, IMAD_GEN_BARE, IMAD_EVENT_* */
 	__u32 path_len;	    /* with NUL; 0: @path has the last component only */
 	__u32 deleted;	    /* 1: unlinked, and @path says so at its end */
 	/* Of IMAD_EVENT_FAILED, else 0: */
 	__u32 denied;	    /* 1: it was, by the mode of that moment */
 	__u32 rule;	    /* 1 + index in the map "rules" of the appraise rule that matched; 0: none is known */
 	__u32 found;	    /* what was known of the label: IMAD_FOUND() with IMAD_FOUND_KNOWN, or 0 */
+	__u32 parts; /* nobody has it open: @path has so many names, the last first, each in IMAD_NAME_MAX bytes */
+	__u32 pad;
 	struct imad_change changed;
 	struct imad_place place;
 	char fs_id[IMAD_FS_ID_MAX]; /* the kernel's name of the filesystem: "vda1" */
@@ -370,6 +393,10 @@ struct imad_event {
 	__u8 digest[IMAD_EVENT_DIGEST_MAX];
 	char path[IMAD_EVENT_PATH_MAX];
 };
+
+#define IMAD_EVENT_UNATTENDED 0x100 /* there was no daemon */
+#define IMAD_EVENT_FAR 0x800 /* on a filesystem that is not gated: whoever opens it may wait for others */
+#define IMAD_EVENT_FUSE 0x1000 /* ... for ever, and cannot even be killed: the daemon leaves it alone */
 
 /* A policy's names of keyrings; longer ones of the kernel's are cut where no name of a policy reaches. */
 #define IMAD_DATA_NAME_MAX 72
@@ -411,6 +438,21 @@ struct imad_label_key {
 	__u64 id;    /* SELinux: the sid; Smack: the address of its struct smack_known, which never goes */
 	__u32 gen;   /* imad_control.labels_gen */
 	__u32 seqno; /* of the security module's own policy */
+};
+
+/*
+ * What the next daemon must agree with to go on with these maps (map "stamp"): the very
+ * same BPF object, settings that say the same, and slots that mean the same.
+ */
+struct imad_slot_name {
+	__s32 pcr;
+	__u32 variant;	    /* IMAD_VARIANT_* */
+	char template[120]; /* "": the configured one */
+};
+struct imad_stamp {
+	__u64 object, settings; /* hashes */
+	__u32 n_slots, pad;
+	struct imad_slot_name slots[IMAD_SLOTS_MAX];
 };
 
 /* Per-CPU counters (map "counters"). */

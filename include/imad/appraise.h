@@ -32,7 +32,11 @@
 	X(FAILED, "failed")		  /* content or label could not be read */                \
 	X(NO_FILE, "no-file")		  /* content from memory, that no label can vouch for */   \
 	X(DENIED, "blacklisted-hash")	  /* its digest is on the deny list, whatever the label says */ \
-	X(PROTECTED, "protected-label")	  /* appraise.protect_labels: only imad and imactl change it */
+	X(PROTECTED, "protected-label")	  /* appraise.protect_labels: only imad and imactl change it */     \
+	X(MISSING_HMAC, "missing-HMAC") /* of security.evm: labels and metadata that nothing vouches for */ \
+	X(INVALID_HMAC, "invalid-HMAC") /* ... or not what is there now */ \
+	X(INVALID_IMMUTABLE, "invalid-fail-immutable") /* ... by a portable signature */ \
+	X(UNVERIFIABLE_HMAC, "unverifiable-HMAC") /* ... without the key that could tell */
 
 #define IMAD_CAUSE_ENUM(name, text) IMAD_CAUSE_##name,
 enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
@@ -54,6 +58,19 @@ enum imad_cause { IMAD_CAUSES(IMAD_CAUSE_ENUM) IMAD_CAUSE_COUNT };
 /* Of a state that is kept, not in a verdict: that there is one, and that it is of a file made by who has it open. */
 #define IMAD_FOUND_KNOWN 0x1000000u
 #define IMAD_FOUND_NEW 0x2000000u
+/* What vouches for label and metadata, and whether it is right: three bits. None: it was not asked. */
+enum imad_evm {
+	IMAD_EVM_NONE,
+	IMAD_EVM_PASS,	    /* an HMAC */
+	IMAD_EVM_SIGNED,    /* a signature over this inode */
+	IMAD_EVM_IMMUTABLE, /* a portable signature */
+	IMAD_EVM_MISSING,
+	IMAD_EVM_INVALID,
+	IMAD_EVM_INVALID_IMMUTABLE,
+	IMAD_EVM_UNVERIFIABLE,
+};
+#define IMAD_FOUND_EVM(evm) ((__u32)(evm) << 29)
+#define IMAD_EVM(found) ((found) >> 29)
 #define IMAD_FOUND(kind, version, algo) ((__u32)(kind) | (__u32)(version) << 8 | (__u32)(algo) << 16)
 #define IMAD_FOUND_KIND(found) ((found) & 0xf)
 #define IMAD_FOUND_VERSION(found) ((found) >> 8 & 0xff)
@@ -110,21 +127,50 @@ static inline __attribute__((__always_inline__)) __u32 imad_judge_label(__u32 op
 	}
 }
 
+static inline __attribute__((__always_inline__)) __u32 imad_judge_evm(__u32 found)
+{
+	switch (IMAD_EVM(found)) {
+	case IMAD_EVM_MISSING:
+		return IMAD_CAUSE_MISSING_HMAC;
+	case IMAD_EVM_INVALID:
+		return IMAD_CAUSE_INVALID_HMAC;
+	case IMAD_EVM_INVALID_IMMUTABLE:
+		return IMAD_CAUSE_INVALID_IMMUTABLE;
+	case IMAD_EVM_UNVERIFIABLE:
+		return IMAD_CAUSE_UNVERIFIABLE_HMAC;
+	default:
+		return IMAD_CAUSE_PASS;
+	}
+}
+
+/* Causes of EVM's: with evm = log they deny nothing. */
+static inline __attribute__((__always_inline__)) int imad_is_evm(__u32 cause)
+{
+	return cause >= IMAD_CAUSE_MISSING_HMAC && cause <= IMAD_CAUSE_UNVERIFIABLE_HMAC;
+}
+
 /*
  * enum imad_cause: whether @found satisfies rules whose options together are @opts
  * (IMAD_OPT_*) and whose appraise_algos= are @algos (bit per enum hash_algo; 0: any).
+ * As in the kernel EVM comes first, because without it a label is worth nothing; but where
+ * it is only told of, what the label itself fails by must not be hidden by that.
  */
 static inline __attribute__((__always_inline__)) __u32 imad_judge(__u32 opts, __u32 algos, __u32 found)
 {
-	__u32 cause = imad_judge_label(opts, found);
+	__u32 kind = IMAD_FOUND_KIND(found), evm = imad_judge_evm(found), cause;
 
+	if (IMAD_EVM(found) == IMAD_EVM_IMMUTABLE && kind == IMAD_LABEL_HASH)
+		opts &= ~(__u32)IMAD_OPT_SIGNED; /* the signature is over that hash */
+	cause = imad_judge_label(opts, found);
 	if (found & IMAD_FOUND_DENIED) /* whatever else vouches for it */
 		return IMAD_CAUSE_DENIED;
+	if (evm != IMAD_CAUSE_PASS && !(opts & IMAD_OPT_EVM_TOLD) && kind != IMAD_LABEL_NONE && kind != IMAD_LABEL_FAILED)
+		return evm;
 	if ((opts & IMAD_OPT_MODSIG) && (found & IMAD_FOUND_MODSIG) && cause != IMAD_CAUSE_NO_VERITY)
 		cause = found & IMAD_FOUND_MODSIG_GOOD ? IMAD_CAUSE_PASS : IMAD_CAUSE_INVALID_SIGNATURE;
 	if (cause == IMAD_CAUSE_PASS && algos && !(algos >> IMAD_FOUND_ALGO(found) & 1))
 		return IMAD_CAUSE_DENIED_ALGORITHM;
-	return cause;
+	return cause == IMAD_CAUSE_PASS && kind != IMAD_LABEL_NONE ? evm : cause;
 }
 
 #endif

@@ -22,6 +22,8 @@ enum conf_hold {
 };
 
 enum conf_on_timeout { CONF_TIMEOUT_ALLOW, CONF_TIMEOUT_DENY };
+enum conf_tpm_mode { CONF_TPM_STRICT, CONF_TPM_PIPELINED };
+enum conf_protect { CONF_PROTECT_AUTO, CONF_PROTECT_NO, CONF_PROTECT_YES };
 enum conf_appraise { CONF_APPRAISE_OFF, CONF_APPRAISE_LOG, CONF_APPRAISE_FIX, CONF_APPRAISE_ENFORCE };
 
 /* All strings are in place, NUL-terminated; nothing to free. */
@@ -31,8 +33,12 @@ struct conf {
 	bool policy_signed;		 /* policy.signed; default no */
 	char hash[CONF_VALUE_MAX + 1];	 /* algorithm name; default sha256 */
 	char template[CONF_VALUE_MAX + 1]; /* default ima-ng */
+	bool bank_lists;		   /* a list for each bank, default no */
+	bool template_is_format;	   /* it was set by template_fmt */
 	char rundir[CONF_VALUE_MAX + 1];   /* default /run/imad */
 	char tpm_tcti[CONF_VALUE_MAX + 1]; /* tpm.tcti; default device:/dev/tpmrm0; "none": no TPM */
+	enum conf_tpm_mode tpm_mode;	   /* tpm.mode; default strict */
+	unsigned int tpm_batch;		   /* tpm.batch; records a command: 0 (auto) all that are proved, 1 (off) .. 16 */
 	char keys_dir[CONF_VALUE_MAX + 1]; /* keys.dir; default /etc/keys/ima */
 	char keys_ca[CONF_VALUE_MAX + 1];  /* keys.ca; "": certificates need no CA */
 	char keys_deny[CONF_VALUE_MAX + 1]; /* keys.deny; default /etc/imad/deny; "": no deny list */
@@ -42,7 +48,12 @@ struct conf {
 	char appraise_critical[CONF_VALUE_MAX + 1]; /* appraise.critical: files, blank between */
 	unsigned int appraise_grace_s;	   /* appraise.grace: enforce once nothing failed for so long; 0: at once */
 	bool protect_labels;		   /* appraise.protect_labels; default no */
+	enum conf_protect protect;	   /* default auto: with appraise = enforce */
+	char protect_keys[CONF_VALUE_MAX + 1]; /* protect.keys; default /etc/keys/ima-unlock */
+	enum conf_appraise evm;		   /* default off; whether something must vouch for the label, too */
+	char evm_dir[CONF_VALUE_MAX + 1];  /* evm.dir: where the EVM key is; default /var/lib/imad */
 	enum conf_hold gate_hold;	   /* gate.hold */
+	unsigned int gate_watchdog_ms;	   /* gate.watchdog; default 20000; 10000..60000, 0: off */
 	unsigned int gate_deadline_ms;	   /* gate.deadline; "5s", "500ms"; default 5000; 100..60000 */
 	enum conf_on_timeout gate_on_timeout; /* gate.on_timeout */
 	unsigned int gate_workers;	   /* gate.workers; 0: one a CPU; at most 64 */

@@ -27,7 +27,11 @@
 	X(12, POLICY_LOCK, "from now on rules can only be added") \
 	X(14, EXPLAIN, "{event}, or of the file whose descriptor comes with it: why a use failed, as JSON") \
 	X(16, LABEL, "{label} or {hash, force}: set the label of the file whose descriptor comes with it") \
-	X(20, KEYS_RELOAD, "read keys and deny list again")
+	X(20, KEYS_RELOAD, "read keys and deny list again") \
+	X(22, TRIM, "cut off the front of the list that the checkpoint whose descriptor comes with it stands for") \
+	X(40, UNLOCK_ASK, "{seconds}: what must be signed to unlock, as JSON") \
+	X(42, UNLOCK, "{seconds, signature}: protect nothing for so long") \
+	X(44, LOCK, "protect again")
 
 #define CTL_ENUM(number, name, text) CTL_##name = (number),
 enum ctl_type { CTL_REQUESTS(CTL_ENUM) };

@@ -12,8 +12,11 @@
 #include <imad/abi.h>
 #include <imad/policy.h>
 #include <imad/sequencer.h>
+#include <imad/template.h>
+#include <imad/violation.h>
 
 struct engine;
+struct engine_use;
 struct hold;
 
 /* What was found in one file; buffers belong to the engine. */
@@ -25,6 +28,8 @@ struct engine_content {
 	struct digest digest_modsig; /* without the signature appended to it, its size 0 if there is none; ENGINE_MODSIG, too */
 	uint8_t *modsig; /* PKCS#7 of that, from malloc(); NULL if there is none */
 	size_t modsig_len;
+	struct template_meta meta; /* with ENGINE_META */
+	bool has_meta;
 	char *name;    /* ENGINE_NAME_MAX bytes */
 	uint8_t *sig;  /* ENGINE_SIG_MAX bytes */
 	size_t sig_len;
@@ -34,6 +39,7 @@ struct engine_content {
 #define ENGINE_LABEL 4	/* what there is to find of its label */
 #define ENGINE_VERITY 8	/* the fs-verity digest, for a record */
 #define ENGINE_MODSIG 16 /* the signature appended to it, for a record */
+#define ENGINE_META 32	/* owner, mode and extended attributes, for a record */
 #define ENGINE_NAME_MAX (4096 + 16)
 #define ENGINE_SIG_MAX 65536
 
@@ -66,16 +72,23 @@ struct engine_ops {
 	struct hold *(*next_hold)(const struct hold *h);
 	void (*chain_hold)(struct hold *h, struct hold *next);
 	void (*on_timeout)(void *arg);
+	/* What the file is called as far as nobody need be asked for it: for a hint, never for a record. Never waits. */
+	int (*hint)(void *arg, int fd, char *ret, size_t size);
 	void (*submit)(void *arg, struct measurement *m);
 	/* An audit rule matched; @pid waits, if it was held. Never waits. */
 	void (*audit)(void *arg, const struct engine_content *content, uint32_t pid, uint32_t uid);
 	/* A rule asked for the fs-verity digest of a file that has none: there is no record. Never waits. */
 	void (*no_verity)(void *arg, const char *name, uint64_t dev, uint64_t ino, uint32_t pid, uint32_t uid);
+	/*
+	 * Open the file of a use by its @far, and set the descriptor and what else is known only then. May take for
+	 * ever. Negative errno: nothing is wanted of it. A descriptor of -1: it cannot be reached any more.
+	 */
+	int (*reach)(void *arg, const void *far, struct engine_use *use);
 	/* Have engine_writer_closed() called when a writer of @fd closes. */
 	void (*listen)(void *arg, int fd);
 	/*
-	 * Make the label of @fd agree with its content, unless it is signed, and take note of that
-	 * (struct imad_gen.written). 1 and the content's digest; 0: somebody can write it, so not now
+	 * Make the label of @fd agree with its content, unless it is signed, and its HMAC with what that is over, and take note
+	 * (struct imad_gen.written, vouched). 1 and the content's digest; 0: somebody can write it, so not now, or the label need not change
 	 * (@closed: a writer who has just closed may count as one for a moment); negative errno, logged.
 	 */
 	int (*relabel)(void *arg, void *scratch, int fd, bool closed, struct digest *ret);
@@ -87,6 +100,7 @@ struct engine_ops {
 struct engine_config {
 	unsigned int workers;
 	unsigned int deadline_ms;
+	unsigned int far_deadline_ms; /* a use with @far that takes longer is recorded as a violation */
 	bool allow_on_timeout;
 	bool hold_access; /* the gate holds the first access, not the open */
 	const struct template *template; /* the configured defaults */
@@ -95,8 +109,11 @@ struct engine_config {
 
 /* 0, -ENOMEM, or -errno of pthread_create. Starts the workers. */
 int engine_new(const struct engine_config *c, const struct engine_ops *ops, struct engine **ret);
-/* Answers everybody (allow), waits for records under way, joins the workers. */
-void engine_free(struct engine *e);
+/*
+ * Answers everybody (allow), waits for records under way, joins the workers. False: some of them are inside a
+ * file whose filesystem does not answer. They keep @e, and the process must end without freeing what ops use.
+ */
+bool engine_free(struct engine *e);
 
 /*
  * Switch to @p: its slots are copied, all ignore marks go, and ops->install puts its
@@ -133,6 +150,12 @@ struct engine_use {
 	size_t data_len;
 	bool writer;	    /* somebody can write, or could, a file whose label follows its content; no slots */
 	bool closed;	    /* ... and has just closed it */
+	bool at_once;	    /* a violation that no worker is needed for; the engine's */
+	/*
+	 * Who opens the file may have to wait for others (FUSE, a server): ops->reach() does it by this, in a worker
+	 * that no held use waits for. No descriptor, and a @name; taken over by free(). NULL: it is opened already.
+	 */
+	void *far;
 };
 /* 0, or -ENOMEM (descriptor and data are gone either way). */
 int engine_use(struct engine *e, const struct engine_use *use);
@@ -140,13 +163,22 @@ int engine_use(struct engine *e, const struct engine_use *use);
 /* A violation without a file, as @use says but for its kind: ToMToU, by its @name. 0 or -ENOMEM. */
 int engine_violation(struct engine *e, const struct engine_use *use, const char *cause);
 
+/*
+ * One of imad's own, @detail as violation.h says; what was used before comes before it, as far as it is recorded by
+ * then. No worker is needed for it, as those may be what is stuck. Never blocks on I/O. 0 or -ENOMEM.
+ */
+int engine_own_violation(struct engine *e, enum violation kind, const char *detail);
+
 /* The last writer of an ignored inode may have gone: gate it again. */
 void engine_writer_closed(struct engine *e, int fd);
 
 /* Call @fn when all uses handed over before are in the list. From any thread; 0 or -ENOMEM. */
 int engine_barrier(struct engine *e, void (*fn)(void *arg), void *arg);
 
-/* Answer who has waited past the deadline. Call a few times a second. */
+/*
+ * Answer who has waited past the deadline. Call a few times a second. Uses that went on unmeasured by that are
+ * told as one violation a second (VIOLATION_TIMEOUT).
+ */
 void engine_tick(struct engine *e, uint64_t now_ns);
 
 struct engine_counters {

@@ -16,6 +16,8 @@
  * @quoted: the records that are in the PCRs; @total: the records that the list had when it was
  * read; @imported: the first record is the kernel's, so its digest may be SHA-1 padded with zeros
  * in banks that the kernel cannot hash. Without data, the records are in a file beside it.
+ *
+ *   checkpoint  base64 of the text (checkpoint.h) that stands for the records before @from, where these were cut off; else missing
  */
 #ifndef IMAD_EVIDENCE_H
 #define IMAD_EVIDENCE_H
@@ -28,6 +30,7 @@
 #define EVIDENCE_TEXT_MAX (256u << 20) /* bytes of the JSON text */
 #define EVIDENCE_PCRS_MAX 4
 #define EVIDENCE_BOOT_ID  36
+#define EVIDENCE_CHECKPOINT_MAX (64u << 10) /* bytes of its text */
 
 struct evidence {
 	char boot_id[EVIDENCE_BOOT_ID + 1];
@@ -40,6 +43,7 @@ struct evidence {
 	bool imported;
 	bool has_list;
 	struct buf list;
+	struct buf checkpoint; /* empty: none */
 };
 
 void evidence_done(struct evidence *e);

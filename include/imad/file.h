@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <imad/digest.h>
+#include <imad/template.h>
 
 #define FILE_NAME_MAX (PATH_MAX + 16)
 #define FILE_LABEL_MAX 65536 /* XATTR_SIZE_MAX */
@@ -43,6 +44,12 @@ int file_name(int fd, char ret[FILE_NAME_MAX]);
  * @buffer takes FILE_LABEL_MAX bytes. Returns the length of the signature in it.
  */
 size_t file_label(int fd, uint8_t *buffer, const struct algo **algo);
+
+/*
+ * What the inode has beside its content, for templates that say so; of a mapped mount owner and
+ * group as they are seen there. 0 or negative errno.
+ */
+int file_meta(int fd, struct template_meta *ret);
 
 /*
  * Make security.ima the hash of the content as the kernel's IMA writes it, unless it

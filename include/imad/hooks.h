@@ -18,15 +18,57 @@ struct hooks;
 
 /*
  * Load and attach, inactive. Programs whose kernel hook is missing or has another
- * signature are left out by BTF. Errors are logged: -EOPNOTSUPP when BPF LSM is not
- * active (the message says what to add to the kernel command line), -EPERM, ...
+ * signature are left out by BTF. Errors are logged: -EBUSY when another imad runs,
+ * -EOPNOTSUPP when BPF LSM is not active (the message says what to add to the kernel
+ * command line), -EPERM, ...
+ *
+ * If a daemon died here, its programs are still active. With its maps, if they fit this
+ * build, @settings (a hash of what "done" and "found" depend on beside the policy) and
+ * the slots of @p, this one goes on as if nothing had happened: nothing of its own is
+ * attached before hooks_keep(), which replaces the old programs. If they do not fit, old
+ * and new programs are active side by side until then. What fails before hooks_keep()
+ * leaves the dead daemon's programs as they are.
  */
-int hooks_new(struct hooks **ret);
-void hooks_free(struct hooks *h); /* detaches */
+int hooks_new(uint64_t settings, const struct policy *p, struct hooks **ret);
+/* Detaches, unless hooks_leave() was called. */
+void hooks_free(struct hooks *h);
 void hooks_freep(struct hooks **h);
+
+/* @settings of hooks_new() are others now. */
+void hooks_set_settings(struct hooks *h, uint64_t settings);
+bool hooks_are_adopted(const struct hooks *h);
+/* A daemon died here, and what it knew could not be gone on with: the events that waited are lost. */
+bool hooks_replace(const struct hooks *h);
+/* If they are adopted: whether the daemon had enforced when it died. */
+bool hooks_enforced(const struct hooks *h);
+/* When the daemon died whose maps these are (CLOCK_BOOTTIME, ns). */
+uint64_t hooks_died(const struct hooks *h);
+/* The slots of the maps that were adopted; returns how many. */
+unsigned int hooks_slots(const struct hooks *h, struct imad_slot_name ret[IMAD_SLOTS_MAX]);
+/* Somebody reads the events again; until then nobody waits for an answer. */
+void hooks_attend(struct hooks *h);
+/* All is active: from now on the programs outlive this process. 0 or negative errno, logged. */
+int hooks_keep(struct hooks *h);
+/* The gate is about to go, and the programs go on without this process until @program is executed. */
+void hooks_leave(struct hooks *h, const char *program);
+/* Whether there are lost events that have not been told of yet. */
+bool hooks_lose_events(struct hooks *h);
+/* How many there are; then they count as told. */
+uint32_t hooks_newly_lost(struct hooks *h);
+/* How many events were read, ever; and that those up to @upto have become records. */
+uint32_t hooks_taken(const struct hooks *h);
+void hooks_recorded(struct hooks *h, uint32_t upto);
+/* Events that were read and have not become records, as far as is known: those of a dead daemon never will. */
+uint32_t hooks_unrecorded(const struct hooks *h);
+/* Detach what a dead daemon has left. 0 or negative errno, logged: -EBUSY if one lives. */
+int hooks_detach_dead(void);
 
 /* What becomes of a use whose appraisal fails; before the first policy. Off: appraise rules mean nothing. */
 void hooks_set_appraise(struct hooks *h, enum imad_appraise mode);
+/* The same of what fails by EVM. From the next policy on changes of metadata are seen. */
+void hooks_set_evm(struct hooks *h, enum imad_appraise mode);
+/* Label and HMAC of @fd are made of after these changes (struct imad_gen): they are no longer due, unless there were more. 0 or negative errno. */
+int hooks_made_anew(struct hooks *h, int fd, uint64_t written, uint64_t vouched);
 
 /* From the next policy on: while enforcing nobody but this process changes labels of appraised files. 0 or -EOPNOTSUPP. */
 int hooks_protect_labels(struct hooks *h);
@@ -77,6 +119,7 @@ int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t
 
 /* Tell BPF that superblock @s_dev (major << 20 | minor) is or is no longer marked. */
 int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated);
+bool hooks_is_gated(const struct hooks *h, uint32_t s_dev);
 
 /* Readable when there are events. */
 int hooks_events_fd(struct hooks *h);
@@ -85,6 +128,13 @@ int hooks_events(struct hooks *h);
 /* @data: of what is no file. */
 void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e),
 		    void (*data)(void *arg, const struct imad_data_event *e), void *arg);
+
+/* hooks_beat.c: whether an open of the daemon's own is seen. 1: it is; 0: the hooks are silent; or negative errno. */
+int hooks_beat(struct hooks *h);
+/* Call @fn with a descriptor of each map, program and link; ends with its first negative value, and returns that. */
+enum hooks_object { HOOKS_MAP, HOOKS_PROG, HOOKS_LINK };
+typedef int hooks_object_fn(void *arg, enum hooks_object kind, int fd);
+int hooks_each_object(struct hooks *h, hooks_object_fn *fn, void *arg);
 
 void hooks_counters(struct hooks *h, struct imad_counters *ret);
 

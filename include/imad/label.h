@@ -27,7 +27,7 @@ enum label_type {
 
 /* A view of a value: @bytes point into it. */
 struct label {
-	uint8_t type;		 /* enum label_type: 1, 3, 4 or 6 */
+	uint8_t type;		 /* enum label_type: of security.ima 1, 3, 4 or 6 */
 	uint8_t version;	 /* of a signature, else 0 */
 	const struct algo *algo; /* NULL: it does not say (type 1 of an odd length: the default hash; other versions) */
 	uint32_t key_id;	 /* of a signature of version 2 or 3, else 0 */
@@ -42,6 +42,9 @@ struct label {
  * Returns 0, or -EBADMSG with *@why (a fixed text; @why may be NULL).
  */
 int label_decode(const void *p, size_t n, struct label *ret, const char **why);
+
+/* The same of a signature by its header alone, whatever its type is: what both security.ima and security.evm hold. */
+int label_decode_signature(const uint8_t *p, size_t n, struct label *ret, const char **why);
 
 /*
  * The hash algorithm that a value asks for, well-formed or not, by the kernel's

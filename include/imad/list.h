@@ -47,6 +47,13 @@ int list_encode(const struct list_record *r, struct buf *out);
 int list_print(const struct list_record *r, struct buf *out);
 
 /*
+ * The same as in the list of a bank (binary_runtime_measurements_sha256 of Linux 6.10 and later): with the
+ * template digest in its algorithm for the header digest. 0, -ENOMEM, -EBADMSG or as digest_buf().
+ */
+int list_encode_bank(const struct list_record *r, const struct algo *algo, struct buf *out);
+int list_print_bank(const struct list_record *r, const struct algo *algo, struct buf *out);
+
+/*
  * The template digest in @algo: what is extended. For template "ima" over digest
  * and the name padded to 256 bytes, else over the template data. A violation
  * gives 0xff over the full size. Returns 0, -EBADMSG or as digest_buf().

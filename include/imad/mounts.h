@@ -14,6 +14,8 @@
 
 struct mounts;
 
+#define MOUNTS_PATH_MAX 4096
+
 struct mounts_ops {
 	/* Gate, or no longer gate, the superblock that @path is on. 0 or negative errno. */
 	int (*mark)(void *arg, const char *path, uint32_t s_dev, bool overlay);
@@ -45,11 +47,34 @@ void mounts_prune(struct mounts *m, const struct policy *p);
  */
 int mounts_open_writable(int fd);
 
-/* One filesystem. @reason: why it is not gated, NULL if it is; @matters: rules can match on it. */
+/*
+ * Who opens what is behind @fd (O_PATH does), or looks into it if it is a folder, may have to ask a process that never
+ * answers if it is of FUSE. Not known: it is on no mount of @pid, through whose mounts it was found, nor on one of ours.
+ * Asks nobody itself. From any thread.
+ */
+enum mounts_kind { MOUNTS_SAFE, MOUNTS_FUSE, MOUNTS_UNKNOWN };
+enum mounts_kind mounts_kind_of(int fd, uint32_t pid);
+/* Whether @fd, from whomever, is a regular file that one may open. 0, -EMEDIUMTYPE, -EXDEV (on FUSE), -errno. */
+int mounts_may_open(int fd);
+/* Open @path below the folder @root as O_PATH, asking no such process on the way. A descriptor or negative errno. */
+int mounts_walk(int root, const char *path, uint32_t pid);
+/* The same without waiting for anybody, a disk neither: -EAGAIN if it is not in the kernel's memory. */
+int mounts_at_hand(int root, const char *path);
+
+/*
+ * A mount here of the filesystem @s_dev that reaches down to @name, an absolute path from the filesystem's root: where
+ * it is mounted to @ret, and what is left of @name. NULL: there is none. From any thread.
+ */
+const char *mounts_reaching(uint32_t s_dev, const char *name, char ret[MOUNTS_PATH_MAX]);
+
+/*
+ * One filesystem. @reason: why it is not gated, NULL if it is; @matters: rules can match on it; @far: who walks there may
+ * wait for a process or another machine.
+ */
 struct mounts_entry {
 	uint32_t s_dev;
 	const char *type, *path, *reason;
-	bool matters;
+	bool matters, far;
 };
 void mounts_each(const struct mounts *m, void (*fn)(void *arg, const struct mounts_entry *e), void *arg);
 

@@ -7,6 +7,7 @@
 #define IMAD_REPLAY_H
 
 #include <imad/pcr.h>
+#include <imad/violation.h>
 
 #define REPLAY_BANKS_MAX (PCR_BANKS_MAX * 4) /* of all wanted PCRs together */
 
@@ -49,6 +50,7 @@ struct replay_bank {
 struct replay_result {
 	uint64_t records; /* with those before replay_resume(); all other counts are without */
 	uint64_t violations;
+	uint64_t own[VIOLATION_KINDS]; /* of them: imad's own, by their names */
 	uint64_t bad_digest;	    /* records whose header digest is not that of their data */
 	uint64_t first_bad_digest;  /* 0-based index of the first, valid if bad_digest > 0 */
 	size_t tail;		    /* bytes of a cut record at the end */
@@ -56,6 +58,14 @@ struct replay_result {
 	unsigned int n_banks;
 	struct replay_bank banks[REPLAY_BANKS_MAX];
 };
+
+/*
+ * Remember where all banks are now. replay_marked() gives the values of then, PCR by PCR in the order of @wanted;
+ * of an imported first record the form is taken that led to the wanted value since. @ret has room for @n PCRs. 0,
+ * -EINVAL: too few, or nothing was marked.
+ */
+void replay_mark(struct replay *r);
+int replay_marked(const struct replay *r, struct pcr_value *ret, unsigned int n);
 
 /* The state so far. */
 void replay_result(const struct replay *r, struct replay_result *ret);

@@ -11,6 +11,7 @@
 #include <imad/abi.h>
 #include <imad/store.h>
 #include <imad/tpm.h>
+#include <imad/violation.h>
 
 /* How a record came to be; told beside it in record_info, not in it. */
 #define MEASURE_KINDS(X)                                                             \
@@ -38,6 +39,7 @@ struct measurement {
 	struct digest digest_modsig; /* size 0: nothing is appended that was asked for */
 	const void *modsig;	   /* the appended signature's PKCS#7; owned by the maker until @done */
 	size_t modsig_len;
+	const struct template_meta *meta; /* NULL: of no file, or no template needs it; owned by the maker until @done */
 	bool violation;
 	/* beside the record */
 	enum measure_kind kind;
@@ -48,12 +50,13 @@ struct measurement {
 	uint64_t dev, ino; /* as stat(2) has them */
 	/*
 	 * Called once, from the sequencer's thread: 0 recorded and extended (as in the kernel's
-	 * IMA a TPM that fails holds nobody up: sequencer_status.unextended), 1 duplicate, < 0 not
-	 * recorded.
+	 * IMA a TPM that fails holds nobody up: sequencer_status.unextended; and see
+	 * sequencer_config.pipelined), 1 duplicate, < 0 not recorded.
 	 */
 	void (*done)(struct measurement *m, int r);
 	void *owner;
-	struct measurement *next; /* the sequencer's */
+	struct measurement *next; /* the sequencer's, as what follows */
+	int result;
 };
 
 struct sequencer_config {
@@ -62,9 +65,13 @@ struct sequencer_config {
 	unsigned int pcr;	/* the configured PCR */
 	const struct template *template;
 	const struct algo *hash;
-	/* Seams for tests, both paths; NULL: /sys/kernel/security, /proc/sys/kernel/random/boot_id. */
+	bool pipelined;		/* most measurements of plain users are done before they are extended: sequencer_pipe.c */
+	unsigned int batch;	/* records that may be extended by one command: 0 as many as are proved, 1 never more */
+	bool bank_lists;	/* keep the list once more for each bank but SHA-1 */
+	/* Seams for tests, all paths; NULL: /sys/kernel/security, /proc/sys/kernel/random/boot_id, IMAD_STATEDIR. */
 	const char *securityfs;
 	const char *boot_id;
+	const char *statedir; /* has archive/, see archive.h */
 };
 
 struct sequencer;
@@ -83,11 +90,23 @@ void sequencer_free(struct sequencer *s);
 /* Queue; @m belongs to the sequencer until @done. Never fails, never blocks on I/O. */
 void sequencer_submit(struct sequencer *s, struct measurement *m);
 
-/* Call @fn once everything submitted before is done (from the sequencer's thread). 0 or -ENOMEM. */
+/* Call @fn once everything submitted before is done and extended (from the sequencer's thread). 0 or -ENOMEM. */
 int sequencer_barrier(struct sequencer *s, void (*fn)(void *arg), void *arg);
+
+/*
+ * Cut off the front of the list for which @c stands, once it is proved to be right: of this boot, its values are
+ * where the list leads and its chain goes on from the last one. The quote in it is not looked at. Blocks, from any
+ * thread but the sequencer's and one at a time; measurements go on meanwhile. 0, or negative errno with one
+ * line in @why[@size] and the list as before: -EAGAIN: records wait to be extended; -ESTALE: a PCR holds what is
+ * not in the list; -EALREADY: they are cut off already; -EBADMSG: the checkpoint is wrong; -E2BIG: too many PCRs.
+ */
+int sequencer_trim(struct sequencer *s, const struct checkpoint *c, char *why, size_t size);
 
 struct sequencer_status {
 	uint64_t records, violations, duplicates;
+	uint64_t own[VIOLATION_KINDS]; /* of the violations: imad's own */
+	bool continued;		/* the list was there at the start: another daemon of this boot began it */
+	uint64_t first;		/* records that were cut off: the index of the first that the files hold */
 	uint64_t unextended;	/* records appended and not extended (TPM failed) */
 	uint64_t extend_errors;
 	bool tpm;		/* a TPM is in use */
@@ -97,7 +116,12 @@ struct sequencer_status {
 	const struct algo *banks[PCR_BANKS_MAX];
 	char tpm_error[128];
 	uint64_t extend_ns;	/* total time in extends */
-	uint64_t extends;
+	uint64_t extends;	/* records that were extended, */
+	uint64_t commands;	/* by so many commands */
+	bool pipelined;
+	unsigned int outstanding; /* of the records: on their way to the TPM, and done already */
+	unsigned int batch;	/* records that one command may extend */
+	char batch_why[192];	/* one line */
 };
 void sequencer_status(struct sequencer *s, struct sequencer_status *ret);
 

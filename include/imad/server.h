@@ -24,6 +24,7 @@ struct server_call {
 	struct ctl_message request; /* @payload: only until the handler returns */
 	struct buf answer;	    /* JSON, or the one-line text of an error; may be left empty */
 	int fd;			    /* that came with the request, closed with the call unless taken; -1: none */
+	pid_t pid;		    /* of who connected, as it was then */
 	/* the server's */
 	int status;
 	struct server *server;

@@ -15,12 +15,12 @@ enum signature_verdict {
 	SIGNATURE_BAD,	       /* it is not the signature of this digest by that key, or malformed */
 	SIGNATURE_NO_KEY,      /* the keyring has no key of that id */
 	SIGNATURE_KEY_DENIED,  /* it has, but keyring_deny() was told not to trust it */
-	SIGNATURE_UNSUPPORTED, /* neither type 3 of version 2 or 3 nor type 6 of version 3; or no such hash here */
+	SIGNATURE_UNSUPPORTED, /* neither type 3 or 5 of version 2 or 3 nor type 6 of version 3; or no such hash here */
 };
 
 /*
  * Verify the signature in @l over @d: the file's digest, or for type 6 its fs-verity
- * digest, in the label's algorithm (another one is SIGNATURE_BAD). Any number of
+ * digest, or EVM's, in the label's algorithm (another one is SIGNATURE_BAD). Any number of
  * threads may verify with one keyring. Returns a verdict, -ENOMEM or -EIO.
  */
 int signature_verify(const struct keyring *k, const struct label *l, const struct digest *d);
@@ -47,20 +47,44 @@ struct signer;
  */
 int signer_new(const void *pem, size_t n, const char *password, const struct keyring *certs, struct signer **ret,
 	       const char **why);
+
+/* A private key that is elsewhere, in a TPM say, and signs there; called by any number of threads. */
+struct signer_ops {
+	/*
+	 * Append the bare signature over @d: RSA by PKCS#1 v1.5, or ECDSA as DER. 0 or negative errno as
+	 * signature_sign(). NULL: libcrypto has the private key after all, as long as @arg lives.
+	 */
+	int (*sign)(void *arg, const struct digest *d, struct buf *out);
+	void (*free)(void *arg); /* behind the last use of the key */
+};
+
+/*
+ * The same with @key: its private key where libcrypto has it, or with @ops the public one. On success @arg belongs
+ * to the signer. Nothing of @key is taken over.
+ */
+int signer_new_key(struct evp_pkey_st *key, const struct signer_ops *ops, void *arg, const struct keyring *certs,
+		   struct signer **ret, const char **why);
 void signer_free(struct signer *s);
 void signer_freep(struct signer **s);
 
 /* What its signatures name, instead. */
 void signer_set_id(struct signer *s, uint32_t id);
 
+/* Of its key, and that id; the key lives as long as the signer. */
+struct evp_pkey_st *signer_key(const struct signer *s);
+uint32_t signer_id(const struct signer *s);
+
 /* Whether @l is what signature_sign() might give for @d: of this key and its id, and good. */
 bool signer_made(const struct signer *s, const struct label *l, const struct digest *d);
 
 /*
- * Append a whole label over @d: type 3 with version 2 or 3, or type 6 with 3. 0, -ENOMEM,
+ * Append a whole label over @d: type 3 or 5 with version 2 or 3, or type 6 with 3. 0, -ENOMEM,
  * -EINVAL (no such type and version), -EOPNOTSUPP (the hash is not to be had) or -EIO.
  */
 int signature_sign(const struct signer *s, enum label_type type, unsigned int version, const struct digest *d,
 		   struct buf *out);
+
+/* Append the bare signature over @d, without a label: for certificates. As signature_sign(). */
+int signature_bare(const struct signer *s, const struct digest *d, struct buf *out);
 
 #endif

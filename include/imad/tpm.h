@@ -9,6 +9,8 @@
 
 #include <imad/pcr.h>
 
+#define TPM_EXTEND_MAX 16 /* digests in one command: TPML_DIGEST_VALUES of tpm2-tss; a TPM may take fewer */
+
 struct tpm;
 
 /*
@@ -23,8 +25,8 @@ void tpm_freep(struct tpm **t);
 unsigned int tpm_banks(const struct tpm *t, const struct algo *ret[PCR_BANKS_MAX]);
 
 /*
- * Extend @pcr with one digest a bank, all banks in one command. @d[i].algo names
- * the bank; @n > 0. Returns 0; -EAGAIN-class answers of the TPM (RETRY, YIELDED,
+ * Extend @pcr with @n > 0 digests in one command. @d[i].algo names the bank. Those of one
+ * bank are extended in their order, if the TPM takes more than one: see sequencer_batch.c. Returns 0; -EAGAIN-class answers of the TPM (RETRY, YIELDED,
  * TESTING, NV_RATE) are retried inside up to two seconds; -EIO: the TPM refused,
  * nothing was extended; -EREMOTEIO: the outcome is unknown (the reply was lost):
  * the caller must tpm_reopen(), read the PCR and reconcile, never extend again blindly.
@@ -34,10 +36,18 @@ int tpm_extend(struct tpm *t, unsigned int pcr, const struct digest *d, unsigned
 /* Read one PCR in all allocated banks. 0, -EIO or -EREMOTEIO. */
 int tpm_pcr_read(struct tpm *t, unsigned int pcr, struct pcr_value *ret);
 
+/* Make a PCR zero again that locality 0 may reset (16, 23). 0, -EIO or -EREMOTEIO. */
+int tpm_pcr_reset(struct tpm *t, unsigned int pcr);
+
+/* How often it was reset so far, as TPM2_ReadClock says it: a suspend is none. 0, -EIO or -EREMOTEIO. */
+int tpm_reset_count(struct tpm *t, uint32_t *ret);
+
 /* Close and open again after -EREMOTEIO; banks are asked anew. 0 or negative errno. */
 int tpm_reopen(struct tpm *t);
 
 /* Text of the last TSS2 return code, "tpm:parameter(1):..."; "" if none. */
 const char *tpm_error(const struct tpm *t);
+/* Forget it: a failure that was only asked for. */
+void tpm_clear_error(struct tpm *t);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Public areas of a TPM's keys (TPM2B_PUBLIC, TPM 2.0 part 2, 12.2.5), and credentials made for
+ * Public areas of a TPM's keys (TPM2B_PUBLIC, TPM 2.0 part 2, 12.2.5), their signatures, and credentials made for
  * them without a TPM (part 1, 24; annexes B.10.3 and C.6.4). Bytes in, bytes out.
  */
 #ifndef IMAD_TPMKEY_H
@@ -27,6 +27,29 @@ int tpmkey_name(const uint8_t *p, size_t n, uint8_t ret[TPMKEY_NAME_MAX]);
  * inside the TPM, never to leave it. -EKEYREJECTED with the attribute that is missing in *@why.
  */
 int tpmkey_check_ak(const uint8_t *p, size_t n, const char **why);
+
+/*
+ * Whether it can sign digests that verifiers of files take: RSA by PKCS#1 v1.5 or ECDSA, allowed by a password
+ * alone, not restricted to what the TPM made. 0, -EBADMSG or -EKEYREJECTED with *@why.
+ */
+int tpmkey_check_signing(const uint8_t *p, size_t n, const char **why);
+
+/*
+ * A TPMT_SIGNATURE (part 2, 11.3.4) in libcrypto's form, appended: DER for ECDSA, the bytes for RSASSA. *@hash:
+ * its algorithm, NULL if it is not known; *@type: what key_type() of the key must begin with. 0, -ENOMEM, or
+ * -EBADMSG or -EOPNOTSUPP with *@why.
+ */
+int tpmkey_signature(const uint8_t *p, size_t n, struct buf *out, const struct algo **hash, const char **type,
+		     const char **why);
+
+/*
+ * The other way: a key of libcrypto as the public area of an object that only verifies, as systemd and tpm2_loadexternal make
+ * it: name by SHA-256, sign and decrypt, no scheme; appended. 0, -ENOMEM, or -EBADMSG with *@why: no TPM takes it.
+ */
+int tpmkey_from_public(const struct evp_pkey_st *key, struct buf *out, const char **why);
+
+/* And a bare signature over a digest by @hash, DER for ECDSA, as TPMT_SIGNATURE, appended. 0, -ENOMEM or -EBADMSG. */
+int tpmkey_from_signature(bool ecdsa, const struct algo *hash, const uint8_t *sig, size_t n, struct buf *out);
 
 /* SubjectPublicKeyInfo as PEM text, appended. 0, -ENOMEM or -EIO. */
 int tpmkey_pem(struct evp_pkey_st *key, struct buf *out);

@@ -36,6 +36,8 @@ int trust_deny(struct trust *t, const char *text, size_t n, struct parse_error *
 
 const struct keyring *trust_keys(const struct trust *t);
 size_t trust_denied_count(const struct trust *t); /* lines of digests and keys; a line given twice counts once */
+/* Bytes that two lists have in common only if they deny the same; *@n of them. */
+const void *trust_denied_bytes(const struct trust *t, size_t *n);
 
 /* Algorithms in which content must be hashed to be looked up: a bit each of enum hash_algo; 0: nothing is denied. */
 uint32_t trust_denied_algos(const struct trust *t);

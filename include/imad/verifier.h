@@ -38,11 +38,13 @@ enum verifier_order {
 	VERIFIER_GOES_ON, /* the same boot; the list begins where the state ends */
 	VERIFIER_WHOLE,	  /* the same boot; the list begins at 0 and must lead through the state */
 	VERIFIER_NEW,	  /* no state, or another boot; the list begins at 0 */
+	VERIFIER_CUT,	  /* as one of these, but the list begins at the checkpoint behind where it should */
 };
 
 /*
  * 0 and the order; or -EBADMSG with one line in @why[@size]: a count or the clock went back, the
- * banks are others, the list begins elsewhere, another boot id without a reset. @s NULL: no state.
+ * banks are others, the list begins elsewhere, another boot id without a reset. @s NULL: no state. VERIFIER_CUT is for
+ * the caller to decide: records are missing that nobody has verified, and all that is there is the host's word for them.
  */
 int verifier_order(const struct verifier_state *s, const struct evidence *e, const struct quote *q,
 		   enum verifier_order *ret, char *why, size_t size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files and keys that attest, enroll and verify --evidence share. */
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -43,6 +44,21 @@ int read_whole(const char *path, size_t max, struct buf *ret)
 	return buf_error(ret);
 }
 
+int read_public_key(const char *path, EVP_PKEY **ret, struct why *why)
+{
+	cleanup(buf_done) struct buf text = { 0 };
+	int r = read_whole(path, PEM_MAX, &text);
+	BIO *bio;
+
+	if (r < 0)
+		return why_set(why, r, "cannot read the key '%s': %s", path, strerror(-r));
+	bio = BIO_new_mem_buf(text.data, (int)text.len);
+	*ret = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	ERR_clear_error();
+	return *ret ? 0 : why_set(why, -EINVAL, "'%s' is not a public key in PEM", path);
+}
+
 static int write_all(int fd, const uint8_t *p, size_t n)
 {
 	while (n > 0) {
@@ -56,7 +72,8 @@ static int write_all(int fd, const uint8_t *p, size_t n)
 	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-int write_whole(const char *path, const void *p, size_t n, unsigned int mode)
+/* Beside it, then by its name as @put does it: rename(), or link() which replaces nothing. */
+static int write_by(int (*put)(const char *, const char *), const char *path, const void *p, size_t n, unsigned int mode)
 {
 	cleanup_free char *beside = NULL;
 	cleanup_close int fd = -1;
@@ -70,11 +87,21 @@ int write_whole(const char *path, const void *p, size_t n, unsigned int mode)
 	if (fd < 0)
 		return -errno;
 	r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, p, n);
-	if (r == 0 && rename(beside, path) < 0)
+	if (r == 0 && put(beside, path) < 0)
 		r = -errno;
-	if (r < 0)
+	if (r < 0 || put == link)
 		(void)unlink(beside);
 	return r;
+}
+
+int write_whole(const char *path, const void *p, size_t n, unsigned int mode)
+{
+	return write_by(rename, path, p, n, mode);
+}
+
+int write_new(const char *path, const void *p, size_t n, unsigned int mode)
+{
+	return write_by(link, path, p, n, mode);
 }
 
 static void pkey_freep(EVP_PKEY **key)

@@ -12,29 +12,43 @@
 #include <imad/replay.h>
 
 #include "attest.h"
+#include "trimmed.h"
 
-int mapped_open(const char *path, struct mapped *ret)
+static int map(int fd, struct mapped *ret)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	void *p;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	*ret = (struct mapped){ .p = NULL };
 	if (st.st_size == 0)
 		return 0;
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	*ret = (struct mapped){ .p = p, .n = (size_t)st.st_size };
+	ret->p = p;
+	ret->n = (size_t)st.st_size;
+	return 0;
+}
+
+int mapped_open(const char *path, struct mapped *ret, struct why *why)
+{
+	struct mapped m = { .p = NULL };
+	struct why cause;
+	cleanup_close int fd = list_open(path, &m.before, &cause);
+	int r = fd < 0 ? fd : map(fd, &m);
+
+	if (r < 0)
+		return why_set(why, r, "cannot read the list '%s': %s", path, fd < 0 ? cause.text : strerror(-r));
+	*ret = m;
 	return 0;
 }
 
 void mapped_done(struct mapped *m)
 {
+	checkpoint_done(&m->before);
 	if (m->p)
 		(void)munmap((void *)m->p, m->n);
 }
@@ -43,9 +57,12 @@ ssize_t mapped_offset(const struct mapped *m, uint64_t count)
 {
 	struct list_record record;
 	const char *why;
-	size_t at = 0;
+	bool marked = m->mark && count >= m->mark->records;
+	size_t at = marked ? m->mark->bytes : 0;
 
-	for (uint64_t i = 0; i < count; i++) {
+	if (count < m->before.records)
+		return -ERANGE;
+	for (uint64_t i = marked ? m->mark->records : m->before.records; i < count; i++) {
 		ssize_t n = list_parse(m->p + at, m->n - at, &record, &why);
 
 		if (n <= 0)
@@ -132,21 +149,60 @@ static int walk(struct walk *w, const struct mapped *list, const struct quote *q
 	return -ENOENT;
 }
 
-int settle(const struct mapped *list, bool imported, const struct quote *q, const struct algo *hash,
-	   struct pcr_value *values, unsigned int n, uint64_t *quoted, uint64_t *total)
+static int resume(struct replay *replay, const struct checkpoint *c, const struct pcr_value *values, unsigned int n)
+{
+	struct pcr_value from[EVIDENCE_PCRS_MAX];
+	int r = checkpoint_values(c, values, n, from);
+
+	return r < 0 ? r : replay_resume(replay, from, n, c->records);
+}
+
+/* A PCR that it has not was zero then. */
+static int resume_mark(struct replay *replay, const struct mark *m, const struct pcr_value *values, unsigned int n)
+{
+	struct pcr_value from[EVIDENCE_PCRS_MAX];
+
+	for (unsigned int i = 0; i < n; i++) {
+		from[i] = values[i];
+		for (unsigned int b = 0; b < from[i].n; b++)
+			memset(from[i].bank[b].bytes, 0, sizeof(from[i].bank[b].bytes));
+		for (unsigned int k = 0; k < m->n_pcrs; k++)
+			if (m->pcrs[k].pcr == values[i].pcr)
+				from[i] = m->pcrs[k];
+	}
+	return replay_resume(replay, from, n, m->records);
+}
+
+/* From the mark, or from where the list begins. */
+static int replay_list(const struct mapped *list, bool imported, const struct pcr_value *values, unsigned int n, struct replay_result *ret)
 {
 	cleanup(replay_freep) struct replay *replay = NULL;
+	size_t from = list->mark ? list->mark->bytes : 0;
+	int r = replay_new(values, n, imported && !list->before.records && !list->mark, &replay);
+
+	if (r == 0 && list->mark)
+		r = resume_mark(replay, list->mark, values, n);
+	else if (r == 0 && list->before.records)
+		r = resume(replay, &list->before, values, n);
+	if (r == 0)
+		r = replay_feed(replay, list->p + from, list->n - from);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	replay_result(replay, ret);
+	return 0;
+}
+
+static int try_settle(const struct mapped *list, bool imported, const struct quote *q, const struct algo *hash, struct pcr_value *values,
+		      unsigned int n, uint64_t *quoted, uint64_t *total)
+{
 	struct pcr_value copy[EVIDENCE_PCRS_MAX];
 	struct walk w = { .values = copy, .n = n };
 	int r;
 
 	memcpy(copy, values, n * sizeof(*copy));
-	r = replay_new(values, n, imported, &replay);
-	if (r == 0)
-		r = replay_feed(replay, list->p, list->n);
-	if (r < 0 && r != -EBADMSG)
+	r = replay_list(list, imported, values, n, &w.at);
+	if (r < 0)
 		return r;
-	replay_result(replay, &w.at);
 	*total = w.at.records;
 	r = walk_start(&w);
 	if (r == 0)
@@ -154,4 +210,15 @@ int settle(const struct mapped *list, bool imported, const struct quote *q, cons
 	if (r == 0)
 		memcpy(values, copy, n * sizeof(*copy));
 	return r;
+}
+
+int settle(struct mapped *list, bool imported, const struct quote *q, const struct algo *hash, struct pcr_value *values, unsigned int n,
+	   uint64_t *quoted, uint64_t *total)
+{
+	int r = try_settle(list, imported, q, hash, values, n, quoted, total);
+
+	if (r == 0 || !list->mark)
+		return r;
+	list->mark = NULL;
+	return try_settle(list, imported, q, hash, values, n, quoted, total);
 }

@@ -7,8 +7,9 @@
 
 #include <imad/appraise.h>
 #include <imad/finder.h>
+#include <imad/metadata.h>
 
-#include "imactl.h"
+#include "evm.h"
 
 /* What appraisal asks of the files. */
 struct check_rules {
@@ -41,7 +42,23 @@ struct check_result {
 	enum check_appended { APPENDED_NONE, APPENDED_GOOD, APPENDED_BAD } appended; /* if the rule lets it count */
 	const char *why_not;	      /* ... is it not good, or nothing that could be */
 	int signature;		      /* enum signature_verdict of a signature, else -1 */
+	const struct check_evm *evm;
 };
+
+/* What EVM says, beside or before what the label does. */
+struct check_evm {
+	bool there; /* it has security.evm, or is asked for: @result says something */
+	struct evm_result result;
+	struct metadata metadata; /* that @result points into */
+};
+
+/* check_evm.c: 0 or negative errno. @own: keys of imad's HMACs, may be none. @asked: without security.evm, too. */
+int check_evm_read(const struct trust *t, const struct evm_pair *own, int fd, bool asked, struct check_evm *ret);
+void check_evm_done(struct check_evm *e);
+/* The verdict on a label where the kernel's EVM holds these keys; @cause: without it. enum imad_cause. */
+uint32_t check_evm_judge(const struct check_evm *e, uint32_t opts, uint32_t algos, uint32_t found, uint32_t cause);
+void check_evm_put(const struct check_evm *e, struct buf *out);
+void check_evm_put_json(const struct check_evm *e, struct json_object *o);
 
 /* check_put.c */
 const char *check_cause_text(uint32_t cause);

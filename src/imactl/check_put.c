@@ -93,6 +93,7 @@ void check_put(const struct check_result *r)
 		buf_add_str(&b, "; on the deny list is ");
 		add_digest(&b, &r->denied);
 	}
+	check_evm_put(r->evm, &b);
 	put_text(stdout, (const char *)b.data, b.len);
 	putchar('\n');
 }
@@ -160,6 +161,8 @@ void check_put_json(const struct check_result *r)
 		json_object_object_add(o, "cause", json_object_new_string(check_cause_text(r->cause)));
 		json_object_object_add(o, "label", json_label(r));
 	}
+	if (r->evm)
+		check_evm_put_json(r->evm, o);
 	if (r->appended)
 		json_object_object_add(o, "appended", json_object_new_string(r->appended == APPENDED_GOOD ? "good" : "bad"));
 	if (r->why_not)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One request to the daemon and its answer. */
+#include <getopt.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -120,4 +121,19 @@ int client_call(const struct imactl *ctl, unsigned int type, const char *payload
 		struct buf *answer, struct why *why)
 {
 	return client_call_with(ctl, type, payload, -1, timeout_s, answer, why);
+}
+
+int client_order(const struct imactl *ctl, int argc, char **argv, const char *name, unsigned int type, unsigned int timeout_s)
+{
+	static const struct option none[] = { { 0 } };
+	cleanup(buf_done) struct buf answer = { 0 };
+	struct why why;
+
+	if (getopt_long(argc, argv, "", none, NULL) != -1)
+		return IMACTL_USAGE;
+	if (optind < argc)
+		return complain(IMACTL_USAGE, "%s takes no arguments", name);
+	if (client_call(ctl, type, NULL, timeout_s, &answer, &why) < 0)
+		return complain(IMACTL_FAILED, "%s", why.text);
+	return IMACTL_OK;
 }

@@ -10,6 +10,7 @@
 #include <imad/tpm.h>
 
 #include "attest.h"
+#include "trimmed.h"
 
 #define TPM_TCTI "device:/dev/tpmrm0"
 #define TRIES	 5 /* quotes, when the list does not lead to one */
@@ -17,6 +18,7 @@
 struct attest {
 	/* asked for */
 	const char *dir, *list, *tcti, *statedir;
+	const char *rundir; /* of the list; NULL: it is another */
 	uint64_t from;
 	/* found */
 	struct ak *ak;
@@ -24,6 +26,8 @@ struct attest {
 	struct buf ak_pem;
 	struct quote quote;
 	struct evidence e;
+	struct mark mark;
+	bool marked;
 	bool settled; /* the list leads to the quote */
 };
 
@@ -86,12 +90,49 @@ static int take_quote(struct attest *a, struct why *why)
 	return r < 0 ? why_set(why, r, "the TPM's quote is not one: %s", malformed) : 0;
 }
 
+/* The PCRs of the mark and of the records behind it. -ESTALE: it is not of this list. */
+static int scan_marked(struct attest *a, struct pcr_set *set, uint64_t *count, struct why *why)
+{
+	cleanup(mapped_done) struct mapped list = { .p = NULL };
+	struct list_record record;
+	const char *malformed;
+	size_t at = a->mark.bytes;
+	ssize_t n;
+	int r = mapped_open(a->list, &list, why);
+
+	if (r < 0)
+		return r;
+	mark_apply(&a->mark, a->list, &list);
+	if (!list.mark)
+		return -ESTALE;
+	*set = (struct pcr_set){ .n = a->mark.n_pcrs };
+	memcpy(set->value, a->mark.pcrs, sizeof(a->mark.pcrs));
+	for (*count = a->mark.records; (n = list_parse(list.p + at, list.n - at, &record, &malformed)) > 0; at += (size_t)n, ++*count) {
+		unsigned int i = 0;
+
+		while (i < set->n && set->value[i].pcr != record.pcr)
+			i++;
+		if (i == ARRAY_SIZE(set->value))
+			return -ESTALE;
+		if (i == set->n)
+			set->value[set->n++] = (struct pcr_value){ .pcr = record.pcr };
+	}
+	return n == -ENODATA || n == -EAGAIN ? 0 : -ESTALE;
+}
+
 /* The PCRs of the records that there are now, ascending. */
 static int choose_pcrs(struct attest *a, struct why *why)
 {
 	struct pcr_set set;
 	uint64_t count;
-	int r = list_scan(a->list, &set, &count, why);
+	int r;
+
+	a->marked = a->rundir && mark_load(a->rundir, &a->mark);
+	r = a->marked ? scan_marked(a, &set, &count, why) : -ESTALE;
+	if (r == -ESTALE) {
+		a->marked = false;
+		r = list_scan(a->list, &set, &count, why);
+	}
 
 	if (r < 0)
 		return r;
@@ -105,6 +146,26 @@ static int choose_pcrs(struct attest *a, struct why *why)
 	return a->e.n_pcrs == set.n ? 0 : why_set(why, -ERANGE, "it has records of PCRs that no TPM has");
 }
 
+/* What was cut off the list, from where it is asked for. */
+static int add_archived(struct attest *a, const struct checkpoint *before, struct why *why)
+{
+	cleanup_free char *folder = archive_folder(a->statedir, before->boot_id);
+
+	if (a->e.from >= before->records)
+		return 0;
+	return folder ? archive_read(folder, a->e.from, before->records, &a->e.list, why) :
+			why_set(why, -ENOMEM, "%s", strerror(ENOMEM));
+}
+
+/* Where nothing is known of what was before, there is only this. */
+static int add_checkpoint(struct attest *a, const struct checkpoint *before, struct why *why)
+{
+	buf_reset(&a->e.checkpoint);
+	if (a->e.from == 0 || a->e.from != before->records || checkpoint_format(before, &a->e.checkpoint) == 0)
+		return 0;
+	return why_set(why, -ENOMEM, "%s", strerror(ENOMEM));
+}
+
 /* One quote and what of the list leads to it; -EAGAIN: nothing does. */
 static int attempt(struct attest *a, struct why *why)
 {
@@ -115,11 +176,12 @@ static int attempt(struct attest *a, struct why *why)
 
 	if (r == 0)
 		r = take_quote(a, why);
+	if (r == 0)
+		r = mapped_open(a->list, &list, why);
 	if (r < 0)
 		return r;
-	r = mapped_open(a->list, &list);
-	if (r < 0)
-		return why_set(why, r, "cannot read the list '%s': %s", a->list, strerror(-r));
+	if (a->marked)
+		mark_apply(&a->mark, a->list, &list);
 	/* The AK's own scheme signs by SHA-256, which so is that of the digest too. */
 	r = settle(&list, imported, &a->quote, algo_by_id(ALGO_SHA256), a->e.pcrs, a->e.n_pcrs, &a->e.quoted, &a->e.total);
 	if (r < 0 && r != -ENOENT)
@@ -129,13 +191,20 @@ static int attempt(struct attest *a, struct why *why)
 		a->e.quoted = a->e.total;
 	a->e.from = a->from > a->e.quoted ? 0 : a->from;
 	a->e.imported = imported;
-	from = mapped_offset(&list, a->e.from);
+	buf_reset(&a->e.list);
+	r = add_archived(a, &list.before, why);
+	if (r == 0)
+		r = add_checkpoint(a, &list.before, why);
+	if (r < 0)
+		return r;
+	from = mapped_offset(&list, MAX(a->e.from, list.before.records));
 	to = mapped_offset(&list, a->e.quoted);
 	if (from < 0 || to < 0)
 		return why_set(why, -EBADMSG, "the list '%s' changed while it was read", a->list);
-	buf_reset(&a->e.list);
 	buf_add(&a->e.list, list.p + from, (size_t)(to - from));
 	a->e.has_list = true;
+	if (a->settled && a->rundir)
+		mark_save(a->rundir, a->list, &list, &a->e, (size_t)to);
 	return buf_error(&a->e.list) < 0 ? why_set(why, -ENOMEM, "%s", strerror(ENOMEM)) : 0;
 }
 
@@ -227,7 +296,9 @@ int cmd_attest(const struct imactl *ctl, int argc, char **argv)
 
 	if (parse_options(argc, argv, &a) < 0)
 		return IMACTL_USAGE;
-	if (!a.list)
+	if (!a.list) {
 		a.list = live;
+		a.rundir = ctl->rundir;
+	}
 	return a.list ? attest(&a) : complain(IMACTL_FAILED, "%s", strerror(ENOMEM));
 }

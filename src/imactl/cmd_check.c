@@ -25,8 +25,10 @@ struct job {
 	struct check_use use;
 	struct trust_options places;
 	struct trust *trust;
+	struct evm_options evm_options;
+	struct evm_pair own; /* keys of imad's HMACs */
 	unsigned int threads;
-	bool json, verbose, quiet, progress;
+	bool json, verbose, quiet, progress, evm;
 	pthread_mutex_t out;
 	atomic_ulong looked_at, verdicts[CHECK_VERDICTS], causes[IMAD_CAUSE_COUNT], unchecked;
 };
@@ -118,7 +120,8 @@ static int find_appended(const struct job *j, struct own *own, int fd, const str
 }
 
 /* 0 or negative errno; -EBUSY if the content changed meanwhile. */
-static int check_once(const struct job *j, struct own *own, int fd, const struct stat *st, struct finder *f, struct check_result *r)
+static int check_once(const struct job *j, struct own *own, int fd, const struct stat *st, struct finder *f, struct check_evm *evm,
+		      struct check_result *r)
 {
 	const struct algo *algos[ALGO_COUNT];
 	uint32_t opts, allowed, found;
@@ -139,6 +142,8 @@ static int check_once(const struct job *j, struct own *own, int fd, const struct
 		return error;
 	found = finder_found(j->trust, fd, f, own->digests, n, &r->denied);
 	error = opts & IMAD_OPT_MODSIG ? find_appended(j, own, fd, f, &found, r) : 0;
+	if (error == 0)
+		error = check_evm_read(j->trust, &j->own, fd, j->evm, evm);
 	if (error == 0 && !tree_unchanged(fd, st))
 		error = -EBUSY;
 	if (error < 0)
@@ -147,6 +152,8 @@ static int check_once(const struct job *j, struct own *own, int fd, const struct
 	r->content = content_of(own, fd, f, n);
 	explain_signature(j, r);
 	r->cause = is_fuse(fd) ? IMAD_CAUSE_UNVERIFIABLE : imad_judge(opts, allowed, found);
+	if (j->evm && r->cause != IMAD_CAUSE_UNVERIFIABLE)
+		r->cause = check_evm_judge(evm, opts, allowed, found, r->cause);
 	r->verdict = r->cause == IMAD_CAUSE_PASS ? CHECK_PASS : CHECK_FAIL;
 	return 0;
 }
@@ -172,9 +179,10 @@ static void check_file(void *arg, void *thread, int fd, const struct stat *first
 	j->looked_at++;
 	for (unsigned int i = 0; i < TRIES && r == -EBUSY; i++) {
 		cleanup(finder_done) struct finder f = { 0 };
-		struct check_result result = { .path = path, .signature = -1 };
+		cleanup(check_evm_done) struct check_evm evm = { 0 };
+		struct check_result result = { .path = path, .signature = -1, .evm = &evm };
 
-		r = check_once(j, thread, fd, &st, &f, &result);
+		r = check_once(j, thread, fd, &st, &f, &evm, &result);
 		if (r == 0)
 			tell(j, &result);
 		if (r == -EBUSY && fstat(fd, &st) < 0)
@@ -253,7 +261,7 @@ static int take_option(struct job *j, int c)
 {
 	struct check_use *u = &j->use;
 
-	if (trust_option(&j->places, c, optarg))
+	if (trust_option(&j->places, c, optarg) || evm_option(&j->evm_options, c, optarg))
 		return IMACTL_OK;
 	switch (c) {
 	case 'P':
@@ -276,6 +284,7 @@ static int take_option(struct job *j, int c)
 	}
 	j->rules.opts |= c == 'm' ? IMAD_OPT_SIGNED | IMAD_OPT_MODSIG : c == 's' ? IMAD_OPT_SIGNED : c == '3' ? IMAD_OPT_SIGNED | IMAD_OPT_SIGV3 :
 			 c == 'V'  ? IMAD_OPT_SIGNED | IMAD_OPT_VERITY : 0;
+	j->evm |= c == 'E';
 	j->json |= c == 'J';
 	j->verbose |= c == 'v';
 	j->quiet |= c == 'q';
@@ -298,12 +307,13 @@ static int parse(struct job *j, int argc, char **argv)
 	static const struct option options[] = {
 		{ "imasig", no_argument, NULL, 's' },	    { "sigv3", no_argument, NULL, '3' },
 		{ "verity", no_argument, NULL, 'V' },	    { "modsig", no_argument, NULL, 'm' },
+		{ "evm", no_argument, NULL, 'E' },
 		{ "algos", required_argument, NULL, 'A' },
 		{ "policy", required_argument, NULL, 'P' }, { "func", required_argument, NULL, 'F' },
 		{ "mask", required_argument, NULL, 'M' },   { "uid", required_argument, NULL, 'U' },
 		{ "fsuuid", required_argument, NULL, 'I' }, { "jobs", required_argument, NULL, 'j' },
 		{ "json", no_argument, NULL, 'J' },	    { "verbose", no_argument, NULL, 'v' },
-		{ "quiet", no_argument, NULL, 'q' },	    TRUST_OPTIONS, { 0 },
+		{ "quiet", no_argument, NULL, 'q' },	    TRUST_OPTIONS, EVM_OPTIONS, { 0 },
 	};
 	int c, code = IMACTL_OK;
 
@@ -319,7 +329,9 @@ static int parse(struct job *j, int argc, char **argv)
 
 int cmd_check(const struct imactl *ctl, int argc, char **argv)
 {
+	cleanup(machinekeys_done) struct machinekeys keys = { 0 };
 	struct job j = {
+		.evm_options = EVM_OPTIONS_INIT,
 		.threads = tree_threads(), .progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
 		.out = PTHREAD_MUTEX_INITIALIZER,
 	};
@@ -333,6 +345,9 @@ int cmd_check(const struct imactl *ctl, int argc, char **argv)
 		code = check_rules_read(&j.use, &j.rules);
 	if (code == IMACTL_OK)
 		code = trust_read(&j.places, NULL, NULL, &j.trust);
+	if (code == IMACTL_OK && j.evm)
+		code = evm_load(&j.evm_options, IMACTL_UNCHECKED, true, &keys);
+	evm_pair(&keys, &j.own);
 	if (code == IMACTL_OK) {
 		r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops);
 		sum_up(&j);

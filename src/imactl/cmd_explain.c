@@ -331,6 +331,8 @@ int cmd_explain(const struct imactl *ctl, int argc, char **argv)
 	}
 	if (argc - optind != !event)
 		return complain(IMACTL_USAGE, "explain: name one file, or --last, or --event N");
+	if (!event && strncmp(argv[optind], VIOLATION_PREFIX, strlen(VIOLATION_PREFIX)) == 0)
+		return own_violation_explain(argv[optind], json);
 	snprintf(request, sizeof(request), "{\"event\":%llu}", n);
 	root = event ? ask_event(ctl, request, &why) : ask_path(ctl, argv[optind], &why);
 	if (!root)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* imactl list: the measurement list as the ASCII file shows it, or as JSON lines; filtered, counted,
- * followed. */
+/* imactl list: the measurement list as the ASCII file shows it, as the list of a bank, or as JSON lines;
+ * filtered, counted, followed. */
 #include <fnmatch.h>
 #include <getopt.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
+#include <imad/digest.h>
 #include <imad/util.h>
 
 #include "imactl.h"
@@ -15,7 +17,8 @@
 #define cleanup_json cleanup(json_putp)
 
 struct list_options {
-	bool json, follow, count;
+	bool json, follow, count, binary, ascii;
+	const struct algo *hash; /* NULL: the list's own digests, SHA-1 */
 	const char *path, *func, *kind, *container; /* NULL: any */
 };
 
@@ -57,11 +60,15 @@ static bool matches_name(const struct template_fields *f, const char *glob)
 	return !glob || (name && fnmatch(glob, name, 0) == 0);
 }
 
-static int put_ascii(const struct list_record *r)
+static int put_line(const struct list_options *o, const struct list_record *r)
 {
 	cleanup(buf_done) struct buf line = { 0 };
-	int err = list_print(r, &line);
+	int err;
 
+	if (o->binary)
+		err = o->hash ? list_encode_bank(r, o->hash, &line) : list_encode(r, &line);
+	else
+		err = o->hash ? list_print_bank(r, o->hash, &line) : list_print(r, &line);
 	if (err < 0)
 		return err;
 	fwrite(line.data, 1, line.len, stdout);
@@ -89,7 +96,7 @@ static int show(struct lister *l, const struct list_record *r, struct json_objec
 		put_json(o);
 		return 0;
 	}
-	return put_ascii(r);
+	return put_line(&l->o, r);
 }
 
 /* Until the list or its side file grew. What was shown so far is out before. */
@@ -114,17 +121,58 @@ static int wait_for_more(const struct lister *l)
 static int watch(struct lister *l)
 {
 	cleanup_close int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	char info[64];
+	char path[64];
 
-	if (fd < 0 || inotify_add_watch(fd, l->file, IN_MODIFY) < 0)
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", l->records.fd);
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY | IN_ATTRIB) < 0) /* IN_ATTRIB: it lost its name */
 		return -errno;
 	if (l->info) {
-		(void)snprintf(info, sizeof(info), "/proc/self/fd/%d", fileno(l->info));
-		if (inotify_add_watch(fd, info, IN_MODIFY) < 0)
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(l->info));
+		if (inotify_add_watch(fd, path, IN_MODIFY) < 0)
 			return -errno;
 	}
 	l->watch = take_fd(&fd);
 	return 0;
+}
+
+static bool is_replaced(const struct lister *l)
+{
+	struct stat own, now;
+
+	return fstat(l->records.fd, &own) == 0 && stat(l->file, &now) == 0 &&
+	       (own.st_ino != now.st_ino || own.st_dev != now.st_dev);
+}
+
+/* The front was cut off: go on in the file that took the place of this one, behind what was shown. */
+static int follow_new(struct lister *l, const char **why)
+{
+	uint64_t n = l->records.n;
+	struct list_record record;
+	int r;
+
+	records_done(&l->records);
+	r = records_open(l->file, &l->records);
+	if (r == 0 && l->info) {
+		file_closep(&l->info);
+		l->info = info_open(l->file);
+	}
+	if (r == 0) {
+		util_closep(&l->watch);
+		l->watch = -1;
+		r = watch(l);
+	}
+	if (r == 0 && l->records.n > n)
+		(void)complain(0, "records %llu to %llu were cut off before they could be shown", (unsigned long long)n,
+			       (unsigned long long)l->records.n - 1);
+	while (r == 0 && l->records.n < n) {
+		cleanup_json struct json_object *info = NULL;
+
+		if (l->info)
+			(void)info_next(l->info, l->records.n, &info);
+		r = records_next(&l->records, &record, why);
+		r = r == 1 ? 0 : r == 0 ? -ENODATA : r;
+	}
+	return r;
 }
 
 /*
@@ -135,6 +183,7 @@ static int walk(struct lister *l, const char **why)
 {
 	cleanup_json struct json_object *info = NULL;
 	bool have_info = false; /* that of the next record, maybe NULL */
+	bool replaced = false;	/* all that this file will ever have is there */
 	struct list_record record;
 	int r;
 
@@ -153,7 +202,11 @@ static int walk(struct lister *l, const char **why)
 		} else if (r == 0) {
 			if (!l->o.follow)
 				return 0;
-			r = wait_for_more(l);
+			if (replaced)
+				r = follow_new(l, why);
+			else if (!is_replaced(l))
+				r = wait_for_more(l);
+			replaced = !replaced && is_replaced(l);
 		}
 		if (r < 0)
 			return r;
@@ -191,6 +244,19 @@ static int list(struct lister *l)
 	return IMACTL_OK;
 }
 
+/* An algorithm that libcrypto has. */
+static int parse_hash(const char *name, const struct algo **ret)
+{
+	const struct algo *algo = algo_by_name(name, strlen(name));
+
+	if (!digest_can(algo)) {
+		(void)complain(IMACTL_USAGE, "list: unknown hash algorithm '%s'", name);
+		return -EINVAL;
+	}
+	*ret = algo;
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct list_options *o)
 {
 	static const struct option options[] = {
@@ -201,6 +267,9 @@ static int parse_options(int argc, char **argv, struct list_options *o)
 		{ "func", required_argument, NULL, 'F' },
 		{ "kind", required_argument, NULL, 'k' },
 		{ "container", required_argument, NULL, 'C' },
+		{ "hash", required_argument, NULL, 'h' },
+		{ "binary", no_argument, NULL, 'b' },
+		{ "ascii", no_argument, NULL, 'a' },
 		{ 0 },
 	};
 	int c;
@@ -228,6 +297,16 @@ static int parse_options(int argc, char **argv, struct list_options *o)
 		case 'C':
 			o->container = optarg;
 			break;
+		case 'h':
+			if (parse_hash(optarg, &o->hash) < 0)
+				return -EINVAL;
+			break;
+		case 'b':
+			o->binary = true;
+			break;
+		case 'a':
+			o->ascii = true;
+			break;
 		default:
 			return -EINVAL;
 		}
@@ -246,6 +325,8 @@ int cmd_list(const struct imactl *ctl, int argc, char **argv)
 		return complain(IMACTL_USAGE, "list: more than one file given");
 	if (l.o.follow && l.o.count)
 		return complain(IMACTL_USAGE, "list: --follow and --count exclude each other");
+	if (l.o.json + l.o.ascii + l.o.binary + l.o.count > 1 || (l.o.hash && (l.o.json || l.o.count)))
+		return complain(IMACTL_USAGE, "list: --json, --count and the forms of a list (--ascii, --binary, --hash) exclude each other");
 	l.file = optind < argc ? argv[optind] : live;
 	return l.file ? list(&l) : complain(IMACTL_FAILED, "%s", strerror(ENOMEM));
 }

@@ -24,8 +24,8 @@ static const struct {
 	  "[--json] [-v] [--since boot|RECORD] [--list FILE] NAME|FILE...\n"
 	  "      what the policy would have done with the uses that the list has recorded" },
 	{ "show", cmd_policy_show,
-	  "[--json]\n"
-	  "      the active rules, each with how often it decided a use that was not known yet" },
+	  "[--json] [NAME|FILE...]\n"
+	  "      the active rules, each with how often it decided a use that was not known yet; or those of these policies" },
 	{ "load", cmd_policy_load,
 	  "[--append] [--confirm SECONDS] NAME|FILE...\n"
 	  "      make it the active policy, or add it; with --confirm only for that long" },

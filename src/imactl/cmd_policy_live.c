@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* imactl policy show, load, confirm, lock: the policy of the running daemon. */
+/* imactl policy show, load, confirm, lock: the policy of the running daemon; show also that of names and files. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -60,6 +60,40 @@ static void put_rules(json_object *rules)
 	}
 }
 
+static struct json_object *rule_json(const struct named_policy *p, unsigned int i, const char *text)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_text(o, "text", text, strlen(text));
+	json_add_text(o, "source", p->places[i].name, strlen(p->places[i].name));
+	json_object_object_add(o, "line", json_object_new_int64(p->places[i].line));
+	return o;
+}
+
+/* What would be loaded, without a daemon; as text it is a policy itself. */
+static int show_named(char **names, int n, bool json)
+{
+	cleanup(named_policy_freep) struct named_policy *p = NULL;
+	cleanup(json_putp) struct json_object *root = json_object_new_object(), *rules = json_object_new_array();
+	int code = named_policy_load(names, n, &p);
+
+	for (unsigned int i = 0; code == IMACTL_OK && i < p->policy.n_rules; i++) {
+		cleanup_free char *text = rule_text(&p->policy, i);
+
+		if (!text)
+			return complain(IMACTL_FAILED, "%s", strerror(ENOMEM));
+		if (json)
+			json_object_array_add(rules, rule_json(p, i, text));
+		else
+			puts(text);
+	}
+	if (code != IMACTL_OK || !json)
+		return code;
+	json_object_object_add(root, "rules", take_ptr(rules));
+	put_json(root);
+	return IMACTL_OK;
+}
+
 int cmd_policy_show(const struct imactl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
@@ -73,7 +107,7 @@ int cmd_policy_show(const struct imactl *ctl, int argc, char **argv)
 		json = true;
 	}
 	if (optind < argc)
-		return complain(IMACTL_USAGE, "policy show takes no arguments");
+		return show_named(argv + optind, argc - optind, json);
 	do {
 		cleanup(json_putp) json_object *root = ask_rules(ctl, first);
 		json_object *rules;
@@ -173,27 +207,12 @@ int cmd_policy_load(const struct imactl *ctl, int argc, char **argv)
 	return send_load(ctl, (const char *)names.data, append, confirm);
 }
 
-static int simple_request(const struct imactl *ctl, int argc, char **argv, enum ctl_type type)
-{
-	static const struct option none[] = { { 0 } };
-	cleanup(buf_done) struct buf answer = { 0 };
-	struct why why;
-
-	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		return IMACTL_USAGE;
-	if (optind < argc)
-		return complain(IMACTL_USAGE, "unexpected argument '%s'", argv[optind]);
-	if (client_call(ctl, type, NULL, TIMEOUT_S, &answer, &why) < 0)
-		return complain(IMACTL_FAILED, "%s", why.text);
-	return IMACTL_OK;
-}
-
 int cmd_policy_confirm(const struct imactl *ctl, int argc, char **argv)
 {
-	return simple_request(ctl, argc, argv, CTL_POLICY_CONFIRM);
+	return client_order(ctl, argc, argv, "policy confirm", CTL_POLICY_CONFIRM, TIMEOUT_S);
 }
 
 int cmd_policy_lock(const struct imactl *ctl, int argc, char **argv)
 {
-	return simple_request(ctl, argc, argv, CTL_POLICY_LOCK);
+	return client_order(ctl, argc, argv, "policy lock", CTL_POLICY_LOCK, TIMEOUT_S);
 }

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <imad/file.h>
@@ -25,7 +26,8 @@ struct job {
 	struct signer *signer;
 	const struct algo *algo;
 	unsigned int version, threads;
-	bool verity, sigfile, dry_run, only_missing, json, progress;
+	bool verity, sigfile, evm, portable, dry_run, only_missing, json, progress;
+	struct timespec begun;
 	atomic_ulong looked_at, made, right, kept, failed;
 };
 
@@ -61,10 +63,14 @@ static void *new_own(void *arg)
 
 static void failed(void *arg, const char *path, int r)
 {
+	char error[TPMSIGN_ERROR_MAX];
 	struct job *j = arg;
+	const char *why = sign_key_why(&j->key, r, error);
 
 	j->failed++;
 	complain(IMACTL_FAILED, "cannot sign '%s': %s", path,
+		 why								? why :
+		 j->evm								? sign_evm_why(r) :
 		 r == -EBUSY							? "it changes while it is read" :
 		 j->verity && (r == -ENODATA || r == -EOPNOTSUPP || r == -ENOTTY) ? "it has no fs-verity" :
 										  strerror(-r));
@@ -149,6 +155,19 @@ static bool is_sigfile(const char *path)
 	return n > 4 && strcmp(path + n - 4, ".sig") == 0;
 }
 
+/* The metadata of a file, not its content. */
+static int sign_metadata(const struct job *j, int fd)
+{
+	static const enum outcome outcomes[] = { RIGHT, MADE, KEPT };
+	const struct sign_evm s = {
+		.signer = j->signer, .algo = j->algo, .type = j->portable ? EVM_PORTABLE : EVM_SIGNATURE,
+		.version = j->version, .dry_run = j->dry_run, .only_missing = j->only_missing,
+	};
+	int r = sign_evm(&s, fd);
+
+	return r < 0 ? r : (int)outcomes[r];
+}
+
 static void sign_file(void *arg, void *thread, int fd, const struct stat *first, const char *path)
 {
 	struct stat st = *first;
@@ -159,7 +178,7 @@ static void sign_file(void *arg, void *thread, int fd, const struct stat *first,
 	if (j->sigfile && is_sigfile(path))
 		r = KEPT;
 	for (unsigned int i = 0; i < TRIES && r == -EBUSY; i++) {
-		r = sign_once(j, thread, fd, path, &st);
+		r = j->evm ? sign_metadata(j, fd) : sign_once(j, thread, fd, path, &st);
 		if (r == -EBUSY && fstat(fd, &st) < 0)
 			r = -errno;
 	}
@@ -169,23 +188,42 @@ static void sign_file(void *arg, void *thread, int fd, const struct stat *first,
 		(*(r == MADE ? &j->made : r == RIGHT ? &j->right : &j->kept))++;
 }
 
+static double seconds_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+}
+
+static double rate(const struct job *j, double seconds)
+{
+	return seconds > 0 ? (double)j->made / seconds : 0;
+}
+
+/* Where the key is in a chip, its rate is what the whole run depends on. */
 static void show_progress(void *arg)
 {
 	struct job *j = arg;
 
 	if (j->progress)
-		fprintf(stderr, "\r%lu files, %lu signed, %lu failed ", j->looked_at, j->made, j->failed);
+		fprintf(stderr, "\r%lu files, %lu signed (%.0f/s), %lu failed ", j->looked_at, j->made, rate(j, seconds_since(&j->begun)),
+			j->failed);
 }
 
 static void sum_up(struct job *j)
 {
 	cleanup(json_putp) struct json_object *o = NULL;
+	double seconds = seconds_since(&j->begun);
 
 	if (j->progress)
 		fputs("\r\033[K", stderr);
 	if (!j->json) {
-		printf("%s%lu signed, %lu right already, %lu kept, %lu failed%s\n", j->dry_run ? "would be: " : "", j->made,
+		printf("%s%lu signed, %lu right already, %lu kept, %lu failed%s", j->dry_run ? "would be: " : "", j->made,
 		       j->right, j->kept, j->failed, tree_stopped ? "; stopped" : "");
+		if (seconds >= 1 && !j->dry_run)
+			printf("; %.0f signatures a second", rate(j, seconds));
+		putchar('\n');
 		return;
 	}
 	o = json_object_new_object();
@@ -195,6 +233,7 @@ static void sum_up(struct job *j)
 	json_object_object_add(o, "kept", json_object_new_int64((int64_t)j->kept));
 	json_object_object_add(o, "failed", json_object_new_int64((int64_t)j->failed));
 	json_object_object_add(o, "stopped", json_object_new_boolean(tree_stopped));
+	json_object_object_add(o, "seconds", json_object_new_double(seconds));
 	put_json(o);
 }
 
@@ -224,6 +263,12 @@ static int take_option(struct job *j, int c)
 	case 'p':
 		j->key.pass_file = optarg;
 		return IMACTL_OK;
+	case 'T':
+		j->key.tpm.tcti = optarg;
+		return IMACTL_OK;
+	case 'O':
+		j->key.tpm.owner_pass_file = optarg;
+		return IMACTL_OK;
 	case 'a':
 		j->algo = algo_by_name(optarg, strlen(optarg));
 		if (j->algo && j->algo->openssl)
@@ -239,6 +284,8 @@ static int take_option(struct job *j, int c)
 	j->version = c == '3' ? 3 : j->version;
 	j->verity |= c == 'V';
 	j->sigfile |= c == 'f';
+	j->evm |= c == 'E';
+	j->portable |= c == 'P';
 	j->dry_run |= c == 'n';
 	j->only_missing |= c == 'm';
 	j->json |= c == 'J';
@@ -249,7 +296,7 @@ static int take_option(struct job *j, int c)
 static int complete(struct job *j, bool any_path)
 {
 	if (!j->key.file)
-		return complain(IMACTL_USAGE, "sign: no private key given (--key FILE)");
+		return complain(IMACTL_USAGE, "sign: no private key given (--key FILE|tpm:HANDLE|URI)");
 	if (!any_path)
 		return complain(IMACTL_USAGE, "sign: no file or folder given");
 	if (j->key.id && j->key.cert)
@@ -257,6 +304,10 @@ static int complete(struct job *j, bool any_path)
 	if (j->verity && (j->algo || j->sigfile || j->version == 2))
 		return complain(IMACTL_USAGE, "sign: --verity takes the algorithm of the file's fs-verity and version 3, "
 					      "and only security.ima can hold such a signature");
+	if (j->portable && !j->evm)
+		return complain(IMACTL_USAGE, "sign: --portable goes with --evm");
+	if (j->evm && (j->verity || j->sigfile))
+		return complain(IMACTL_USAGE, "sign: --evm signs labels and metadata, not content: neither --verity nor --sigfile");
 	j->algo = j->algo ? j->algo : algo_by_id(ALGO_SHA256);
 	j->version = j->version ? j->version : j->verity ? 3 : 2;
 	return IMACTL_OK;
@@ -269,9 +320,11 @@ static int parse(struct job *j, int argc, char **argv)
 		{ "keyid", required_argument, NULL, 'i' },     { "pass-file", required_argument, NULL, 'p' },
 		{ "algo", required_argument, NULL, 'a' },      { "version", required_argument, NULL, 'v' },
 		{ "v3", no_argument, NULL, '3' },	       { "verity", no_argument, NULL, 'V' },
-		{ "sigfile", no_argument, NULL, 'f' },	       { "dry-run", no_argument, NULL, 'n' },
+		{ "sigfile", no_argument, NULL, 'f' },
+		{ "evm", no_argument, NULL, 'E' },	    { "portable", no_argument, NULL, 'P' },	       { "dry-run", no_argument, NULL, 'n' },
 		{ "only-missing", no_argument, NULL, 'm' },    { "jobs", required_argument, NULL, 'j' },
-		{ "json", no_argument, NULL, 'J' },	       { 0 },
+		{ "json", no_argument, NULL, 'J' },	       { "tcti", required_argument, NULL, 'T' },
+		{ "owner-pass-file", required_argument, NULL, 'O' }, { 0 },
 	};
 	int c, code = IMACTL_OK;
 
@@ -293,6 +346,7 @@ int cmd_sign(const struct imactl *ctl, int argc, char **argv)
 		code = sign_key_read(&j.key, &j.signer);
 	if (code != IMACTL_OK)
 		return code;
+	clock_gettime(CLOCK_MONOTONIC, &j.begun);
 	r = tree_each(argv + optind, (unsigned int)(argc - optind), j.threads, &ops);
 	sum_up(&j);
 	signer_free(j.signer);

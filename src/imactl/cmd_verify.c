@@ -7,6 +7,9 @@
  * extended, so in this order nothing can be missed: count the records, SYNC (now
  * all of them are extended), read the PCRs, replay the list to its end. Each bank
  * must then match a prefix that is not shorter than the count.
+ *
+ * Where the front was cut off, the replay goes on from the values of the checkpoint. That they are right is proved by
+ * where they lead; what was before them, by the archived parts; when and where that was, by the quote in it.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,40 +21,19 @@
 #include <imad/ctl.h>
 #include <imad/replay.h>
 
+#include "verify_list.h"
 #include "verify_evidence.h"
-
-#define cleanup_json cleanup(json_putp)
 
 #define CHUNK	       (1u << 20)
 #define SYNC_TIMEOUT_S 300
 #define TRIES	       3 /* a live list is read again before it is called wrong */
 #define TRY_WAIT_MS    200
-#define PCR_FILES_MAX  8
 #define TPM_SYSFS      "/sys/class/tpm/tpm0"
 #define TPM_TCTI       "device:/dev/tpmrm0"
 
-struct verify {
-	/* asked for */
-	bool json, imported;
-	const char *list; /* NULL: the live one */
-	const char *tcti; /* or a directory as sysfs has it; NULL: sysfs, else the default TCTI */
-	const char *pcr_files[PCR_FILES_MAX];
-	unsigned int n_pcr_files;
-	/* found */
-	const char *path;
-	bool synced;
-	uint64_t floor; /* records that must be in the PCRs */
-	struct pcr_set pcrs;
-	bool have_pcrs;
-	struct replay_result result;
-	char *bad_name; /* of the first record whose digest is wrong */
-	/* concluded */
-	enum imactl_exit code;
-	struct json_object *reasons;
-};
-
 static void verify_done(struct verify *v)
 {
+	checkpoint_done(&v->before);
 	free(v->bad_name);
 	json_object_put(v->reasons);
 }
@@ -113,17 +95,55 @@ static int feed(struct replay *replay, int fd)
 	return r == -EBADMSG ? 0 : r; /* is in the result */
 }
 
+/* Go on from the checkpoint. */
+static int resume(struct verify *v, struct replay *replay, struct why *why)
+{
+	struct pcr_value from[ARRAY_SIZE(v->pcrs.value)];
+	unsigned int n = v->have_pcrs ? v->pcrs.n : 0;
+	int r = checkpoint_values(&v->before, v->pcrs.value, n, from);
+
+	if (r == 0)
+		r = replay_resume(replay, from, n, v->before.records);
+	return r < 0 ? why_set(why, r, "the checkpoint has not all banks that there are values of") : 0;
+}
+
+/* The list, and the checkpoint that goes with it. */
+static int open_list(struct verify *v, struct why *why)
+{
+	struct checkpoint beside;
+	int fd = list_open(v->path, &beside, why), r = 0;
+
+	if (fd < 0)
+		return fd;
+	checkpoint_done(&v->before);
+	v->before = beside;
+	if (v->checkpoint_path) {
+		checkpoint_done(&v->before);
+		v->before = (struct checkpoint){ .records = 0 };
+		r = checkpoint_load(v->checkpoint_path, &v->before, why);
+	}
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
 static int replay(struct verify *v, struct why *why)
 {
 	cleanup(replay_freep) struct replay *replay = NULL;
-	cleanup_close int fd = open(v->path, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = open_list(v, why);
+	bool imported = v->imported || list_is_imported(v->path);
 	int r;
 
 	if (fd < 0)
-		return why_set(why, -errno, "%s", strerror(errno));
-	r = replay_new(v->pcrs.value, v->have_pcrs ? v->pcrs.n : 0, v->imported || list_is_imported(v->path), &replay);
-	if (r == 0)
-		r = feed(replay, fd);
+		return fd;
+	r = replay_new(v->pcrs.value, v->have_pcrs ? v->pcrs.n : 0, imported && !v->before.records, &replay);
+	if (r < 0)
+		return why_set(why, r, "%s", strerror(-r));
+	r = v->before.records ? resume(v, replay, why) : 0;
+	if (r < 0)
+		return r;
+	r = feed(replay, fd);
 	if (r < 0)
 		return why_set(why, r, "%s", strerror(-r));
 	replay_result(replay, &v->result);
@@ -132,7 +152,7 @@ static int replay(struct verify *v, struct why *why)
 
 /* --- judging */
 
-static bool bank_ok(const struct verify *v, const struct replay_bank *b)
+bool bank_ok(const struct verify *v, const struct replay_bank *b)
 {
 	return b->matched && b->matched_at >= (v->synced ? v->floor : v->result.records);
 }
@@ -178,7 +198,12 @@ static void judge_bank(struct verify *v, const struct replay_bank *b)
 
 	if (bank_ok(v, b))
 		return;
-	if (!b->matched)
+	if (!b->matched && v->before.records)
+		conclude(v, IMACTL_FAILED,
+			 "PCR %u bank %s: the list does not lead from the checkpoint to the value: it is of another list or "
+			 "was changed, a record was changed or is missing, or something else was extended",
+			 b->pcr, bank);
+	else if (!b->matched)
 		conclude(v, IMACTL_FAILED,
 			 "PCR %u bank %s matches no part of the list: "
 			 "a record was changed or is missing, or something else was extended",
@@ -189,9 +214,37 @@ static void judge_bank(struct verify *v, const struct replay_bank *b)
 			 b->pcr, bank, at, all);
 }
 
+static void judge_checkpoint(struct verify *v)
+{
+	const struct checkpoint *c = &v->before;
+	char boot_id[CHECKPOINT_BOOT_ID + 1];
+	struct why why;
+	int r;
+
+	list_boot_id(v->path, boot_id);
+	if (*boot_id && strcmp(boot_id, c->boot_id) != 0)
+		conclude(v, IMACTL_FAILED, "the checkpoint is of boot %s, the list of boot %s", c->boot_id, boot_id);
+	if (v->n_archive > 0) {
+		r = archive_verify(c, v->archive, v->n_archive, why.text, sizeof(why.text));
+		if (r < 0)
+			conclude(v, r == -EBADMSG ? IMACTL_FAILED : IMACTL_UNCHECKED, "%s", why.text);
+		v->archive_ok = r == 0;
+	}
+	if (v->ak) {
+		r = checkpoint_vouch(c, v->ak, v->path, &why);
+		if (r < 0)
+			conclude(v, r == -EBADMSG ? IMACTL_FAILED : IMACTL_UNCHECKED, "%s", why.text);
+		v->signed_ok = r == 0;
+	}
+}
+
 static void judge(struct verify *v, const struct why *no_pcrs)
 {
 	judge_list(v);
+	if (v->before.records)
+		judge_checkpoint(v);
+	else if (v->ak || v->n_archive > 0)
+		conclude(v, IMACTL_UNCHECKED, "nothing was cut off this list: there is no checkpoint to check");
 	for (unsigned int i = 0; i < v->result.n_banks; i++)
 		judge_bank(v, &v->result.banks[i]);
 	if (!v->have_pcrs)
@@ -202,72 +255,26 @@ static void judge(struct verify *v, const struct why *no_pcrs)
 				 v->pcrs.value[i].pcr);
 }
 
-/* --- telling */
-
-static const char *const result_names[] = {
-	[IMACTL_OK] = "match",
-	[IMACTL_FAILED] = "mismatch",
-	[IMACTL_UNCHECKED] = "unchecked",
-};
-
-static struct json_object *bank_json(const struct verify *v, const struct replay_bank *b)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "pcr", json_object_new_int64(b->pcr));
-	json_object_object_add(o, "bank", json_object_new_string(algo_by_id(b->algo)->name));
-	json_object_object_add(o, "match", json_object_new_boolean(bank_ok(v, b)));
-	if (b->matched)
-		json_object_object_add(o, "matched_records", json_object_new_uint64(b->matched_at));
-	json_add_hex(o, "value", b->wanted.bytes, b->wanted.size);
-	json_add_hex(o, "replayed", b->replayed.bytes, b->replayed.size);
-	return o;
-}
-
-static void tell_json(struct verify *v)
-{
-	cleanup_json struct json_object *o = json_object_new_object();
-	const struct replay_result *r = &v->result;
-	struct json_object *banks = json_object_new_array();
-
-	json_object_object_add(o, "result", json_object_new_string(result_names[v->code]));
-	json_add_text(o, "list", v->path, strlen(v->path));
-	json_object_object_add(o, "synced", json_object_new_boolean(v->synced));
-	json_object_object_add(o, "records", json_object_new_uint64(r->records));
-	json_object_object_add(o, "violations", json_object_new_uint64(r->violations));
-	json_object_object_add(o, "bad_digests", json_object_new_uint64(r->bad_digest));
-	if (r->bad_digest > 0)
-		json_object_object_add(o, "first_bad_digest", json_object_new_uint64(r->first_bad_digest));
-	for (unsigned int i = 0; i < r->n_banks; i++)
-		json_object_array_add(banks, bank_json(v, &r->banks[i]));
-	json_object_object_add(o, "banks", banks);
-	json_object_object_add(o, "reasons", json_object_get(v->reasons));
-	put_json(o);
-}
-
-static void tell(const struct verify *v)
-{
-	const struct replay_result *r = &v->result;
-
-	put_text(stdout, v->path, strlen(v->path));
-	printf(": %llu records, %llu violations\n", (unsigned long long)r->records,
-	       (unsigned long long)r->violations);
-	for (unsigned int i = 0; i < r->n_banks; i++)
-		printf("PCR %u %s: %s\n", r->banks[i].pcr, algo_by_id(r->banks[i].algo)->name,
-		       bank_ok(v, &r->banks[i]) ? "match" : "MISMATCH");
-	puts(result_names[v->code]);
-	for (size_t i = 0; i < json_object_array_length(v->reasons); i++)
-		(void)complain(v->code, "%s",
-			       json_object_get_string(json_object_array_get_idx(v->reasons, i)));
-}
-
 /* --- the command */
+
+/* The PCRs of a checkpoint that does not lie beside the list. */
+static int add_given(struct verify *v, struct why *why)
+{
+	cleanup(checkpoint_done) struct checkpoint c = { .records = 0 };
+	int r = checkpoint_load(v->checkpoint_path, &c, why);
+
+	if (r == 0 && checkpoint_add_pcrs(&c, &v->pcrs) < 0)
+		return why_set(why, -E2BIG, "records of more than %zu PCRs", ARRAY_SIZE(v->pcrs.value));
+	return r;
+}
 
 /* One round. 0, also when there is no PCR to compare with (told in @no_pcrs); negative errno: no list. */
 static int attempt(const struct imactl *ctl, struct verify *v, struct why *no_pcrs, struct why *no_list)
 {
 	int r = list_scan(v->path, &v->pcrs, &v->floor, no_list);
 
+	if (r == 0 && v->checkpoint_path)
+		r = add_given(v, no_list);
 	if (r < 0)
 		return r;
 	r = sync_live(ctl, v, no_pcrs);
@@ -290,12 +297,9 @@ static int verify(const struct imactl *ctl, struct verify *v)
 		(void)nanosleep(&(struct timespec){ .tv_nsec = TRY_WAIT_MS * 1000000L }, NULL);
 	}
 	if (v->result.bad_digest > 0)
-		v->bad_name = record_name(v->path, v->result.first_bad_digest);
+		v->bad_name = record_name(v->path, v->result.first_bad_digest - (v->checkpoint_path ? v->before.records : 0));
 	judge(v, &no_pcrs);
-	if (v->json)
-		tell_json(v);
-	else
-		tell(v);
+	verify_list_tell(v);
 	return v->code;
 }
 
@@ -304,7 +308,9 @@ static int parse_options(int argc, char **argv, struct verify *v)
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },	  { "list", required_argument, NULL, 'l' },
 		{ "pcrs", required_argument, NULL, 'p' }, { "imported", no_argument, NULL, 'i' },
-		{ "tcti", required_argument, NULL, 't' }, { 0 },
+		{ "tcti", required_argument, NULL, 't' }, { "checkpoint", required_argument, NULL, 'c' },
+		{ "ak", required_argument, NULL, 'a' },	  { "archive", required_argument, NULL, 'A' },
+		{ 0 },
 	};
 	int c;
 
@@ -326,6 +332,17 @@ static int parse_options(int argc, char **argv, struct verify *v)
 			break;
 		case 't':
 			v->tcti = optarg;
+			break;
+		case 'c':
+			v->checkpoint_path = optarg;
+			break;
+		case 'a':
+			v->ak = optarg;
+			break;
+		case 'A':
+			if (v->n_archive == ARCHIVES_MAX)
+				return complain(-EINVAL, "verify: more than %d --archive", ARCHIVES_MAX);
+			v->archive[v->n_archive++] = optarg;
 			break;
 		default:
 			return -EINVAL;

@@ -191,6 +191,7 @@ static void check_rundir(const struct doctor *d, struct finding *f)
 	cleanup_free char *mounts = NULL, *full = doctor_path(d, d->conf.rundir);
 	struct host_mount m;
 	struct statvfs fs;
+	bool kept;
 	int r = doctor_read(d, "/proc/self/mountinfo", &mounts);
 
 	if (r == 0)
@@ -199,13 +200,11 @@ static void check_rundir(const struct doctor *d, struct finding *f)
 		say(f, DOCTOR_UNCHECKED, "cannot tell on what %s lies: %s", d->conf.rundir, strerror(-r));
 		return;
 	}
-	if (strcmp(m.type, "tmpfs") != 0 && strcmp(m.type, "ramfs") != 0) {
+	kept = strcmp(m.type, "tmpfs") != 0 && strcmp(m.type, "ramfs") != 0;
+	if (kept && !strcmp(d->conf.rundir, IMAD_RUNSTATEDIR)) { /* nobody asked for that */
 		say(f, DOCTOR_PROBLEM, "%s is on %s (%s), not tmpfs: a list would outlive the boot that it is of", d->conf.rundir, m.type,
 		    m.at);
-		if (strcmp(d->conf.rundir, IMAD_RUNSTATEDIR) != 0)
-			remedy(f, IN_CONF, "rundir = " IMAD_RUNSTATEDIR);
-		else
-			remedy(f, "in /etc/fstab", "tmpfs %s tmpfs mode=0750 0 0", IMAD_RUNSTATEDIR);
+		remedy(f, "in /etc/fstab", "tmpfs %s tmpfs mode=0750 0 0", IMAD_RUNSTATEDIR);
 		return;
 	}
 	/* Where it is not there yet: what it will be made on. */
@@ -220,8 +219,8 @@ static void check_rundir(const struct doctor *d, struct finding *f)
 		    (unsigned long long)fs.f_bavail * fs.f_frsize / 1024);
 		remedy(f, AS_COMMAND, "mount -o remount,size=64m %s", m.at);
 	} else
-		say(f, DOCTOR_OK, "%s is on %s and has room for %llu MiB", d->conf.rundir, m.type,
-		    (unsigned long long)fs.f_bavail * fs.f_frsize >> 20);
+		say(f, DOCTOR_OK, "%s is on %s and has room for %llu MiB%s", d->conf.rundir, m.type,
+		    (unsigned long long)fs.f_bavail * fs.f_frsize >> 20, kept ? "; lists of earlier boots stay in its archive" : "");
 }
 
 static bool is_link(const struct doctor *d, const char *path, char *ret, size_t size)
@@ -329,6 +328,32 @@ static void check_daemon(const struct doctor *d, struct finding *f)
 	}
 }
 
+static void check_guard(const struct doctor *d, struct finding *f)
+{
+	bool wanted = d->conf.protect == CONF_PROTECT_YES ||
+		      (d->conf.protect == CONF_PROTECT_AUTO && d->conf.appraise == CONF_APPRAISE_ENFORCE);
+	const char *left = text_of(d->status, "protection", "unlocked_s");
+
+	if (is(d->status, "protection", "hooks_fire", "false")) {
+		say(f, DOCTOR_PROBLEM, "the hooks do not fire: nothing is measured or denied");
+		remedy(f, AS_COMMAND, "journalctl -b -u imad -p err");
+	} else if (!text_of(d->status, "protection", "active")) {
+		say(f, wanted ? DOCTOR_UNCHECKED : DOCTOR_OK, wanted ? "imad does not say whether it is protected"
+								   : "no protection is asked for: root can switch imad off");
+	} else if (wanted && is(d->status, "protection", "active", "false")) {
+		say(f, DOCTOR_PROBLEM, "imad is to be protected, and is not: root can switch it off");
+		remedy(f, AS_COMMAND, "journalctl -b -u imad -p err");
+	} else if (left && strcmp(left, "0") != 0) {
+		say(f, DOCTOR_ADVICE, "imad is unlocked for %s s more", left);
+		remedy(f, AS_COMMAND, "imactl lock");
+	} else if (is(d->status, "protection", "unlocked_by", "console")) {
+		say(f, DOCTOR_ADVICE, "no key unlocks imad, but any console does, and root can come by one");
+		remedy(f, AS_COMMAND, "install -D -m 644 -t %s CERTIFICATE", d->conf.protect_keys);
+	} else {
+		say(f, DOCTOR_OK, wanted ? "root cannot switch imad off" : "no protection is asked for: root can switch imad off");
+	}
+}
+
 const struct doctor_check doctor_imad_checks[] = {
 	{ "settings", check_settings },
 	{ "policy", check_policy },
@@ -338,5 +363,6 @@ const struct doctor_check doctor_imad_checks[] = {
 	{ "service", check_service },
 	{ "labels", check_labels },
 	{ "daemon", check_daemon },
+	{ "guard", check_guard },
 	{ 0 },
 };

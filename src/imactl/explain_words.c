@@ -60,6 +60,15 @@ static const struct cause {
 	  { "install a version that is not denied, or take the line off the list, then:  imactl keys reload" } },
 	{ "protected-label", "While imad enforces, nobody but imad and imactl changes the label of an appraised file (appraise.protect_labels).",
 	  { "if the label should be that of the content:  imactl label %a%s" } },
+	{ "missing-HMAC", "Nothing vouches for the label, owner and mode of the file: neither an HMAC of this machine nor a signature in security.evm.",
+	  { "if they are what they should be:  imactl label --evm %s", "or:  imactl sign --evm --portable --key KEY.pem %s" } },
+	{ "invalid-HMAC", "What HMAC or security.evm vouch for is not what is there now: label, owner, mode or inode was changed behind imad's back, or the key is another one.",
+	  { "if the change was meant:  imactl label --evm --force %s", "if not:  restore the file from its package or a backup" } },
+	{ "unverifiable-HMAC", "Whether the HMAC of the file is right only the EVM key of this machine could tell, and imad has not got it.",
+	  { "why:  imactl evm status", "if the TPM or its PCRs are others now:  imactl evm recover, then restart imad" } },
+	{ "invalid-fail-immutable", "The portable signature in security.evm is not of this label, owner and mode by a trusted key.",
+	  { "if the change was meant:  imactl sign --evm --portable --key KEY.pem %s",
+	    "if not:  restore the file from its package or a backup" } },
 };
 
 static const struct cause *find(const char *name)

@@ -12,6 +12,7 @@
 #include <imad/pcr.h>
 #include <imad/policy.h>
 #include <imad/util.h>
+#include <imad/violation.h>
 
 /* What every command returns and main() exits with. */
 enum imactl_exit {
@@ -34,13 +35,18 @@ int cmd_sync(const struct imactl *ctl, int argc, char **argv);
 int cmd_hash(const struct imactl *ctl, int argc, char **argv);
 int cmd_label(const struct imactl *ctl, int argc, char **argv);
 int cmd_explain(const struct imactl *ctl, int argc, char **argv);
+int cmd_unlock(const struct imactl *ctl, int argc, char **argv);
+int cmd_lock(const struct imactl *ctl, int argc, char **argv);
 int cmd_policy(const struct imactl *ctl, int argc, char **argv);
 int cmd_sign(const struct imactl *ctl, int argc, char **argv);
 int cmd_check(const struct imactl *ctl, int argc, char **argv);
+int cmd_key(const struct imactl *ctl, int argc, char **argv);
+int cmd_evm(const struct imactl *ctl, int argc, char **argv);
 int cmd_keys(const struct imactl *ctl, int argc, char **argv);
 int cmd_export(const struct imactl *ctl, int argc, char **argv);
 int cmd_attest(const struct imactl *ctl, int argc, char **argv);
 int cmd_enroll(const struct imactl *ctl, int argc, char **argv);
+int cmd_trim(const struct imactl *ctl, int argc, char **argv);
 
 /* The subcommands of policy: rows of the table in cmd_policy.c, called as commands are. */
 int cmd_policy_check(const struct imactl *ctl, int argc, char **argv);
@@ -84,7 +90,8 @@ struct records {
 	int fd;
 	struct buf bytes;
 	size_t at;  /* of the next record in @bytes */
-	uint64_t n; /* records given */
+	uint64_t n; /* records given, with those that were cut off the front */
+	uint64_t first; /* of them */
 };
 
 int records_open(const char *path, struct records *ret); /* 0 or negative errno */
@@ -101,7 +108,7 @@ size_t records_tail(const struct records *r);
 /* Whether the first record is the kernel's own, which imad carried on; record_info tells. */
 bool list_is_imported(const char *path);
 
-/* One pass for the number of records and their PCRs. A malformed list is counted up to that record: the replay tells. */
+/* One pass for the number of records, with those that were cut off, and all their PCRs. A malformed list is counted up to that record: the replay tells. */
 struct pcr_set;
 int list_scan(const char *path, struct pcr_set *ret, uint64_t *count, struct why *why);
 
@@ -127,6 +134,14 @@ struct json_object *record_json(const struct list_record *r, const struct templa
 void json_putp(struct json_object **o);
 void file_closep(FILE **f);
 
+/* --- own_violations.c: what imad says of itself in the list */
+
+/* How many there are of each: as an object with all of them, and lines of those that there are. */
+struct json_object *own_violations_json(const uint64_t n[VIOLATION_KINDS]);
+void own_violations_put(const uint64_t n[VIOLATION_KINDS]);
+/* What a record of this name means. An exit code. */
+int own_violation_explain(const char *name, bool json);
+
 /* --- client.c */
 
 /*
@@ -139,6 +154,8 @@ int client_call(const struct imactl *ctl, unsigned int type, const char *payload
 /* The same with the descriptor @with, -1: none. */
 int client_call_with(const struct imactl *ctl, unsigned int type, const char *payload, int with, unsigned int timeout_s,
 		     struct buf *answer, struct why *why);
+/* A whole command that takes no arguments and prints nothing, called @name: its exit status. */
+int client_order(const struct imactl *ctl, int argc, char **argv, const char *name, unsigned int type, unsigned int timeout_s);
 
 /* In two steps: one connection, many requests, of which each has @timeout_s. */
 int client_open(const struct imactl *ctl, unsigned int timeout_s, int *ret, struct why *why);

@@ -15,8 +15,8 @@ static const struct {
 } commands[] = {
 	{ "list", cmd_list,
 	  "[--json] [--count] [--follow] [--path GLOB] [--func FUNC] [--kind KIND]\n"
-	  "                 [--container ID] [FILE]\n"
-	  "      print the measurement list" },
+	  "                 [--container ID] [--hash ALGO] [--ascii | --binary] [FILE]\n"
+	  "      print the measurement list; --hash: with the template digests of that bank" },
 	{ "status", cmd_status,
 	  "[--json]\n"
 	  "      what the daemon does" },
@@ -25,9 +25,10 @@ static const struct {
 	  "      what this host lacks for imad, and the line that adds it" },
 	{ "verify", cmd_verify,
 	  "[--json] [--list FILE] [--pcrs [ALGO,]FILE]... [--imported] [--tcti TCTI|SYSFS]\n"
+	  "             [--checkpoint FILE] [--ak PEM] [--archive FOLDER|FILE]...\n"
 	  "      check the list and compare it with the TPM\n"
 	  "  verify --evidence FILE --ak PEM --nonce HEX [--state FILE] [--reference FILE]... [--key CERT]...\n"
-	  "             [--pcr N]... [--bank ALGO]... [--list FILE] [--no-violations] [--json]\n"
+	  "             [--pcr N]... [--bank ALGO]... [--list FILE] [--from-checkpoint] [--no-violations] [--json]\n"
 	  "      check what imactl attest gave on another host; asks no TPM and no daemon" },
 	{ "attest", cmd_attest,
 	  "--nonce HEX [--from N] [--dir DIR] [--list FILE] [--tcti TCTI] [--statedir DIR]\n"
@@ -36,6 +37,9 @@ static const struct {
 	  "[--ek rsa2048|p256] [--tcti TCTI] [--statedir DIR] | --activate FILE [...]\n"
 	  "  enroll --challenge FILE --dir DIR (--ca FILE... | --without-certificate) | --confirm HEX --dir DIR\n"
 	  "      make a verifier sure that the key of imactl attest is in a genuine TPM: two steps a side" },
+	{ "trim", cmd_trim,
+	  "[--keep N] [--to FILE] [--without-quote] [--tcti TCTI] [--statedir DIR]\n"
+	  "      move the front of the list to an archive; a checkpoint, signed by the TPM, stands for it" },
 	{ "export", cmd_export,
 	  "--format sha256sum|keylime-policy|cel-json|json [--bank ALGO]... [FILE]\n"
 	  "      the list in forms that other programs read" },
@@ -46,23 +50,42 @@ static const struct {
 	  "[--algo ALGO] FILE...\n"
 	  "      digests of files, as the list shows them" },
 	{ "label", cmd_label,
-	  "[--algo ALGO] [--dry-run] [--only-missing] [--force] [--jobs N] [--json] PATH...\n"
+	  "[--algo ALGO] [--evm] [--dry-run] [--only-missing] [--force] [--jobs N] [--json] PATH...\n"
 	  "      give files and all below folders the label of their content; signatures stay, unless forced" },
 	{ "sign", cmd_sign,
-	  "--key FILE [--cert FILE | --keyid HEX] [--pass-file FILE] [--algo ALGO] [--v3 | --verity] [--sigfile]\n"
+	  "--key FILE|tpm:HANDLE|pkcs11:URI [--cert FILE | --keyid HEX] [--pass-file FILE]\n"
+	  "             [--algo ALGO] [--v3 | --verity] [--sigfile] [--evm [--portable]]\n"
+	  "             [--tcti TCTI] [--owner-pass-file FILE]\n"
 	  "             [--dry-run] [--only-missing] [--jobs N] [--json] PATH...\n"
-	  "      sign files and all below folders, in their labels or beside them in FILE.sig" },
+	  "      sign files and all below folders, in their labels or beside them in FILE.sig;\n"
+	  "      --evm: not the content but labels, owner and mode, in security.evm" },
 	{ "check", cmd_check,
-	  "[--imasig | --modsig] [--sigv3] [--verity] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
+	  "[--imasig | --modsig] [--sigv3] [--verity] [--evm] [--algos ALGO,...] [--json] [--verbose | --quiet] [--jobs N]\n"
 	  "             [--policy NAME|FILE]... [--func FUNC] [--mask MASK] [--uid ID] [--fsuuid UUID]\n"
 	  "             [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] PATH...\n"
 	  "      what appraisal would say of files and all below folders, and why; no daemon is asked" },
+	{ "key", cmd_key,
+	  "create --tpm [--algo ecc-p256|rsa2048] (--out FILE | --handle 0x8101xxxx) [--parent 0x8100xxxx]\n"
+	  "             [--pass-file FILE] [--owner-pass-file FILE] [--tcti TCTI]\n"
+	  "      make a key that signs inside the TPM; kept in FILE, which only this TPM can use, or in the TPM\n"
+	  "  key cert --key FILE|tpm:HANDLE|pkcs11:URI [--csr] [--name TEXT] [--days N] [--der] [--out FILE]\n"
+	  "             [--pass-file FILE] [--owner-pass-file FILE] [--tcti TCTI]\n"
+	  "      a certificate for a key, signed by itself, or a request for a CA" },
+	{ "evm", cmd_evm,
+	  "init | status | recover | rekey [ARGUMENT]...\n"
+	  "      the key of this machine's HMACs; imactl evm lists the options" },
 	{ "keys", cmd_keys,
 	  "[--json] [--dir DIR] [--ca FILE] [--deny FILE] [--config FILE] | reload\n"
 	  "      the keys that are trusted, from where the settings say; or have the daemon read them again" },
 	{ "explain", cmd_explain,
-	  "[--json] PATH | --last | --event N\n"
-	  "      why a use of a file failed, and what to do about it" },
+	  "[--json] PATH | --last | --event N | imad:WORD[:DETAIL]\n"
+	  "      why a use of a file failed, and what to do about it; or what a violation of that name in the list means" },
+	{ "unlock", cmd_unlock,
+	  "--for SECONDS [--key FILE | --ask] | --signature FILE\n"
+	  "      let imad be switched off and its files be changed for some time" },
+	{ "lock", cmd_lock,
+	  "\n"
+	  "      ... and no longer" },
 	{ "policy", cmd_policy,
 	  "SUBCOMMAND ...\n"
 	  "      check policies and ask them; imactl policy lists the subcommands" },

@@ -7,7 +7,7 @@
 
 #include <imad/util.h>
 
-#include "imactl.h"
+#include "trimmed.h"
 
 #define CHUNK	     (1u << 20)
 #define TAIL_TRIES   5	/* a record may be seen half written... */
@@ -15,11 +15,13 @@
 
 int records_open(const char *path, struct records *ret)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup(checkpoint_done) struct checkpoint before = { .records = 0 };
+	struct why why;
+	int fd = list_open(path, &before, &why);
 
 	if (fd < 0)
-		return -errno;
-	*ret = (struct records){ .fd = fd };
+		return fd;
+	*ret = (struct records){ .fd = fd, .first = before.records, .n = before.records };
 	return 0;
 }
 
@@ -156,10 +158,15 @@ const char *info_text(struct json_object *info, const char *key)
 
 bool list_is_imported(const char *path)
 {
+	cleanup(checkpoint_done) struct checkpoint before = { .records = 0 };
 	cleanup(file_closep) FILE *f = info_open(path);
 	cleanup(json_putp) struct json_object *info = NULL;
+	struct why why;
+	cleanup_close int fd = list_open(path, &before, &why);
 	const char *kind;
 
+	if (before.records > 0)
+		return before.imported;
 	if (!f || info_next(f, 0, &info) == 0)
 		return false;
 	kind = info_text(info, "kind");
@@ -169,11 +176,17 @@ bool list_is_imported(const char *path)
 int list_scan(const char *path, struct pcr_set *ret, uint64_t *count, struct why *why)
 {
 	cleanup(records_done) struct records r = { .fd = -1 };
+	cleanup(checkpoint_done) struct checkpoint before = { .records = 0 };
 	struct list_record record;
 	const char *malformed;
-	int err = records_open(path, &r);
+	int err = list_open(path, &before, why);
 
 	*ret = (struct pcr_set){ .n = 0 };
+	if (err < 0)
+		return err;
+	r = (struct records){ .fd = err, .first = before.records, .n = before.records };
+	if (checkpoint_add_pcrs(&before, ret) < 0)
+		return why_set(why, -E2BIG, "records of more than %zu PCRs", ARRAY_SIZE(ret->value));
 	while (err >= 0 && (err = records_next(&r, &record, &malformed)) > 0) {
 		unsigned int i = 0;
 

@@ -76,6 +76,17 @@ int set_label(const struct imactl *ctl, int fd, const void *label, size_t n)
 	return r;
 }
 
+int set_mac(const struct imactl *ctl, int fd)
+{
+	cleanup(buf_done) struct buf answer = { 0 };
+	int r;
+
+	pthread_mutex_lock(&daemon_link.lock);
+	r = ask(ctl, "{\"hmac\":1}", fd, &answer);
+	pthread_mutex_unlock(&daemon_link.lock);
+	return r == -ENOENT || r == -ECONNREFUSED ? -EPERM : r;
+}
+
 int set_label_unread(const struct imactl *ctl, int fd, const char *algo, bool force)
 {
 	cleanup(buf_done) struct buf answer = { 0 };

@@ -14,6 +14,9 @@
 /* Set the label of the open file @fd to the @n bytes at @label. 0 or negative errno. */
 int set_label(const struct imactl *ctl, int fd, const void *label, size_t n);
 
+/* Have an enforcing daemon make the HMAC of @fd that of what is there. 0; -EPERM: there is no such daemon; or another negative errno. */
+int set_mac(const struct imactl *ctl, int fd);
+
 /*
  * Of a file that an enforcing daemon lets nobody read, because it fails: have the daemon
  * make the label that of the content. @fd may be an O_PATH one. 1: labelled, 0: it was right,

@@ -16,7 +16,6 @@
 
 #include "verify_evidence.h"
 
-#define PEM_MAX 8192
 
 static void appraisal_done(struct appraisal *a)
 {
@@ -25,6 +24,7 @@ static void appraisal_done(struct appraisal *a)
 	keyring_free(a->keys);
 	EVP_PKEY_free(a->key);
 	evidence_done(&a->e);
+	checkpoint_done(&a->checkpoint);
 	file_closep(&a->records);
 	json_object_put(a->reasons);
 	json_object_put(a->notes);
@@ -70,19 +70,15 @@ bool refused(const struct appraisal *a)
 
 static int load_ak(struct appraisal *a)
 {
-	cleanup(buf_done) struct buf text = { 0 }, hex = { 0 };
+	cleanup(buf_done) struct buf hex = { 0 };
 	cleanup_free uint8_t *der = NULL;
-	int r = read_whole(a->ak, PEM_MAX, &text), len;
 	struct digest d;
-	BIO *bio;
+	struct why why;
+	int len;
 
-	if (r < 0)
-		return complain(IMACTL_UNCHECKED, "cannot read the key '%s': %s", a->ak, strerror(-r));
-	bio = BIO_new_mem_buf(text.data, (int)text.len);
-	a->key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
-	BIO_free(bio);
-	ERR_clear_error();
-	len = a->key ? i2d_PUBKEY(a->key, &der) : -1;
+	if (read_public_key(a->ak, &a->key, &why) < 0)
+		return complain(IMACTL_UNCHECKED, "%s", why.text);
+	len = i2d_PUBKEY(a->key, &der);
 	if (len <= 0 || digest_buf(algo_by_id(ALGO_SHA256), der, (size_t)len, &d) < 0)
 		return complain(IMACTL_UNCHECKED, "'%s' is not a public key in PEM", a->ak);
 	buf_add_hex(&hex, d.bytes, d.size);
@@ -182,7 +178,7 @@ static void save_state(struct appraisal *a)
 	};
 	int r;
 
-	if (a->have_state && a->order != VERIFIER_NEW && a->verified < a->state.total) { /* they are still awaited */
+	if (a->have_state && (a->order == VERIFIER_GOES_ON || a->order == VERIFIER_WHOLE) && a->verified < a->state.total) { /* they are still awaited */
 		s.total = a->state.total;
 		s.total_clock = a->state.total_clock;
 	}
@@ -214,6 +210,8 @@ static int verify(struct appraisal *a)
 	if (!refused(a))
 		verify_quote(a);
 	if (!refused(a))
+		r = verify_cut(a, &why);
+	if (r == 0 && !refused(a))
 		r = verify_replay(a, &why);
 	if (r == 0 && !refused(a))
 		r = verify_each(a, verify_record, &why);
@@ -257,6 +255,9 @@ static int take_option(struct appraisal *a, int c, const char *arg)
 	case 'V':
 		a->no_violations = true;
 		return 0;
+	case 'c':
+		a->from_checkpoint = true;
+		return 0;
 	case 'n':
 		buf_reset(&a->nonce);
 		return nonce_parse("verify", arg, &a->nonce);
@@ -288,7 +289,8 @@ static int parse_options(int argc, char **argv, struct appraisal *a)
 		{ "reference", required_argument, NULL, 'r' }, { "key", required_argument, NULL, 'k' },
 		{ "pcr", required_argument, NULL, 'p' },       { "bank", required_argument, NULL, 'b' },
 		{ "list", required_argument, NULL, 'l' },      { "no-violations", no_argument, NULL, 'V' },
-		{ "json", no_argument, NULL, 'j' },	       { 0 },
+		{ "json", no_argument, NULL, 'j' },	       { "from-checkpoint", no_argument, NULL, 'c' },
+		{ 0 },
 	};
 	int c, r = 0;
 

@@ -9,6 +9,7 @@
 #include <imad/verifier.h>
 
 #include "attest.h"
+#include "trimmed.h"
 
 #define FINDINGS_TOLD 20 /* about records; the rest is counted */
 
@@ -19,11 +20,12 @@ struct findings {
 	uint64_t judged, excluded, unknown, wrong, not_judged; /* against the reference values */
 	uint64_t signed_ok, signed_bad, signed_no_key, unsigned_records;
 	uint64_t violations, told;
+	uint64_t own[VIOLATION_KINDS]; /* of them: imad's own */
 };
 
 struct appraisal {
 	/* asked for */
-	bool json, no_violations;
+	bool json, no_violations, from_checkpoint;
 	const char *evidence, *ak, *state_path, *list;
 	struct buf nonce;
 	uint32_t pcrs;		    /* a bit each that must be quoted */
@@ -39,6 +41,8 @@ struct appraisal {
 	bool have_state;
 	struct verifier_state state;
 	enum verifier_order order;
+	struct checkpoint checkpoint; /* of VERIFIER_CUT, and its values for the quoted PCRs and banks */
+	struct pcr_value cut[EVIDENCE_PCRS_MAX];
 	struct replay_result result;
 	uint64_t verified; /* records that the quote stands for */
 	struct findings found;
@@ -60,6 +64,9 @@ int verify_load(const char *path, struct buf *head, FILE **records, const char *
 
 /* --- verify_quote.c: the quote, its key, its place behind the state */
 void verify_quote(struct appraisal *a);
+
+/* --- verify_cut.c: may the list begin at its checkpoint? 0, or negative errno: it cannot be read, told in @why. */
+int verify_cut(struct appraisal *a, struct why *why);
 
 /* --- verify_replay.c: does the list lead to the quote. 0, or negative errno: the list cannot be read, told in @why. */
 int verify_replay(struct appraisal *a, struct why *why);

@@ -96,7 +96,7 @@ static void check_order(struct appraisal *a)
 	}
 	if (!a->have_state)
 		return;
-	if (a->order == VERIFIER_NEW)
+	if (a->q.reset_count != a->state.reset_count)
 		note(a, "the TPM was reset %u times since: a new boot%s", a->q.reset_count - a->state.reset_count,
 		     strcmp(a->e.boot_id, a->state.boot_id) == 0 ? ", though the boot id is the same" : "");
 	else if (a->q.restart_count != a->state.restart_count)

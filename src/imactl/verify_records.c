@@ -32,13 +32,17 @@ __attribute__((format(printf, 5, 6))) static void find(struct appraisal *a, uint
 
 static void judge_violation(struct appraisal *a, uint64_t index, const struct template_fields *f)
 {
-	bool own = f->name_len >= 5 && memcmp(f->name, "imad:", 5) == 0; /* of the daemon about itself */
+	const size_t n = strlen(VIOLATION_PREFIX);
+	bool own = f->name_len >= n && memcmp(f->name, VIOLATION_PREFIX, n) == 0;
+	int kind = own ? violation_of(f->name, f->name_len) : -ENOENT;
 
 	a->found.violations++;
+	if (kind >= 0)
+		a->found.own[kind]++;
 	if (a->no_violations)
 		find(a, index, f, true, "a violation");
 	else if (own)
-		find(a, index, f, false, "imad says that its list is not whole here");
+		find(a, index, f, false, "%s", kind >= 0 ? violation_meaning(kind) : "imad says that its list is not whole here");
 }
 
 /* Whether a good signature vouches for it. */

@@ -120,7 +120,7 @@ static void judge_banks(struct appraisal *a)
 	if (a->result.records > a->e.total)
 		refuse(a, "list.total says %llu records, there are %llu", (unsigned long long)a->e.total,
 		       (unsigned long long)a->result.records);
-	if (a->have_state && a->order != VERIFIER_NEW && at < a->state.total &&
+	if (a->have_state && (a->order == VERIFIER_GOES_ON || a->order == VERIFIER_WHOLE) && at < a->state.total &&
 	    a->q.clock - a->state.total_clock >= VERIFIER_PROGRESS_MS)
 		refuse(a, "the list had %llu records, but only %llu are in the quote: the host does not extend them",
 		       (unsigned long long)a->state.total, (unsigned long long)at);
@@ -133,8 +133,10 @@ int verify_replay(struct appraisal *a, struct why *why)
 	cleanup(replay_freep) struct replay *replay = NULL, *through = NULL;
 	const struct verifier_state *s = &a->state;
 	bool goes_on = a->have_state && a->order == VERIFIER_GOES_ON, whole = a->have_state && a->order == VERIFIER_WHOLE;
-	int r = replay_new(a->e.pcrs, a->e.n_pcrs, a->e.imported && !goes_on, &replay);
+	int r = replay_new(a->e.pcrs, a->e.n_pcrs, a->e.imported && a->e.from == 0, &replay);
 
+	if (r == 0 && a->order == VERIFIER_CUT)
+		r = replay_resume(replay, a->cut, a->e.n_pcrs, a->e.from);
 	if (r == 0 && goes_on)
 		r = replay_resume(replay, s->pcrs, s->n_pcrs, s->records);
 	if (r == 0 && whole)

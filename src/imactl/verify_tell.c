@@ -22,6 +22,7 @@ static struct json_object *counts(const struct appraisal *a)
 	struct json_object *o = json_object_new_object();
 
 	add_count(o, "violations", f->violations);
+	json_object_object_add(o, "own_violations", own_violations_json(f->own));
 	if (a->reference) {
 		add_count(o, "as_reference", f->judged);
 		add_count(o, "excluded", f->excluded);
@@ -76,6 +77,7 @@ static void tell_counts(const struct appraisal *a)
 
 	printf("%llu records, %llu of them new, %llu violations\n", (unsigned long long)a->verified,
 	       (unsigned long long)(a->verified - a->e.from), (unsigned long long)f->violations);
+	own_violations_put(f->own);
 	printf("TPM: reset %u, restart %u, clock %llu ms%s\n", a->q.reset_count, a->q.restart_count,
 	       (unsigned long long)a->q.clock, a->q.safe ? "" : ", not safe");
 	if (a->keys)

@@ -7,7 +7,7 @@
 
 #define AK_LABEL "imad attestation key 1" /* another label would be another key */
 
-static char open_error[128];
+static char open_error[ESAPI_ERROR_MAX];
 
 static const TPM2B_PUBLIC ak_template = {
 	.publicArea = {
@@ -27,43 +27,9 @@ static const TPM2B_PUBLIC ak_template = {
 	},
 };
 
-int ak_result(struct ak *a, TSS2_RC rc)
-{
-	if (rc == TSS2_RC_SUCCESS)
-		return 0;
-	snprintf(a->error, sizeof(a->error), "%s", Tss2_RC_Decode(rc));
-	return -EIO;
-}
-
-void ak_flush(struct ak *a, ESYS_TR *handle)
-{
-	if (*handle != ESYS_TR_NONE)
-		(void)Esys_FlushContext(a->esys, *handle);
-	*handle = ESYS_TR_NONE;
-}
-
 int ak_primary(struct ak *a, const TPM2B_PUBLIC *template, ESYS_TR *handle, TPM2B_PUBLIC **public)
 {
-	const TPM2B_SENSITIVE_CREATE sensitive = { .size = 0 };
-	const TPML_PCR_SELECTION no_pcrs = { .count = 0 };
-	const TPM2B_DATA no_data = { .size = 0 };
-
-	*handle = ESYS_TR_NONE;
-	return ak_result(a, Esys_CreatePrimary(a->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-					       ESYS_TR_NONE, &sensitive, template, &no_data, &no_pcrs, handle, public,
-					       NULL, NULL, NULL));
-}
-
-static int ak_connect(struct ak *a, const char *tcti)
-{
-	TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti, &a->tcti);
-
-	if (rc != TSS2_RC_SUCCESS) {
-		(void)ak_result(a, rc);
-		a->tcti = NULL;
-		return -ENODEV;
-	}
-	return ak_result(a, Esys_Initialize(&a->esys, a->tcti, NULL));
+	return esapi_result(&a->esapi, esapi_primary(&a->esapi, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, template, handle, public));
 }
 
 int ak_open(const char *tcti, struct ak **ret)
@@ -71,16 +37,14 @@ int ak_open(const char *tcti, struct ak **ret)
 	cleanup(ak_freep) struct ak *a = calloc(1, sizeof(*a));
 	int r;
 
-	/* tpm2-tss writes to stderr by itself; whoever wants that sets TSS2_LOG. */
-	(void)setenv("TSS2_LOG", "all+none", 0);
 	if (!a)
 		return -ENOMEM;
 	a->key = ESYS_TR_NONE;
-	r = ak_connect(a, tcti);
+	r = esapi_open(&a->esapi, tcti);
 	if (r == 0)
 		r = ak_primary(a, &ak_template, &a->key, &a->public);
 	if (r < 0) {
-		memcpy(open_error, a->error, sizeof(open_error));
+		memcpy(open_error, a->esapi.error, sizeof(open_error));
 		return r;
 	}
 	*ret = take_ptr(a);
@@ -91,11 +55,9 @@ void ak_free(struct ak *a)
 {
 	if (!a)
 		return;
-	if (a->esys)
-		ak_flush(a, &a->key);
+	esapi_flush(&a->esapi, &a->key);
 	Esys_Free(a->public);
-	Esys_Finalize(&a->esys);
-	Tss2_TctiLdr_Finalize(&a->tcti);
+	esapi_close(&a->esapi);
 	free(a);
 }
 
@@ -106,7 +68,7 @@ void ak_freep(struct ak **a)
 
 const char *ak_error(const struct ak *a)
 {
-	return a->error;
+	return a->esapi.error;
 }
 
 const char *ak_open_error(void)
@@ -114,31 +76,14 @@ const char *ak_open_error(void)
 	return open_error;
 }
 
-int ak_put_public(const TPM2B_PUBLIC *p, struct buf *ret)
-{
-	uint8_t bytes[sizeof(*p)];
-	size_t n = 0;
-
-	if (Tss2_MU_TPM2B_PUBLIC_Marshal(p, bytes, sizeof(bytes), &n) != TSS2_RC_SUCCESS)
-		return -EINVAL;
-	buf_add(ret, bytes, n);
-	return buf_error(ret);
-}
-
 int ak_public(const struct ak *a, struct buf *ret)
 {
-	return ak_put_public(a->public, ret);
+	return esapi_put_public(a->public, ret);
 }
 
 int ak_name(const struct ak *a, struct buf *ret)
 {
-	TPM2B_NAME *name = NULL;
-
-	if (Esys_TR_GetName(a->esys, a->key, &name) != TSS2_RC_SUCCESS)
-		return -ENOMEM;
-	buf_add(ret, name->name, name->size);
-	Esys_Free(name);
-	return buf_error(ret);
+	return esapi_name(&a->esapi, a->key, ret);
 }
 
 static int selection_fill(uint32_t pcrs, const struct algo *const *banks, unsigned int n, TPML_PCR_SELECTION *ret)
@@ -181,7 +126,7 @@ int ak_quote(struct ak *a, const void *nonce, size_t nonce_len, uint32_t pcrs, c
 	if (r < 0 || nonce_len > sizeof(data.buffer))
 		return -EINVAL;
 	memcpy(data.buffer, nonce, nonce_len);
-	r = ak_result(a, Esys_Quote(a->esys, a->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
+	r = esapi_result(&a->esapi, Esys_Quote(a->esapi.esys, a->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
 				    &selection, &q, &s));
 	if (r < 0)
 		return r;

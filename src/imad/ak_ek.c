@@ -53,7 +53,7 @@ static const struct {
 static int read_index(struct ak *a, ESYS_TR index, struct buf *ret)
 {
 	TPM2B_NV_PUBLIC *public = NULL;
-	int r = ak_result(a, Esys_NV_ReadPublic(a->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL));
+	int r = esapi_result(&a->esapi, Esys_NV_ReadPublic(a->esapi.esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL));
 	UINT16 size = r == 0 ? public->nvPublic.dataSize : 0;
 
 	Esys_Free(public);
@@ -62,7 +62,7 @@ static int read_index(struct ak *a, ESYS_TR index, struct buf *ret)
 	for (UINT16 at = 0; r == 0 && at < size;) {
 		TPM2B_MAX_NV_BUFFER *data = NULL;
 
-		r = ak_result(a, Esys_NV_Read(a->esys, index, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+		r = esapi_result(&a->esapi, Esys_NV_Read(a->esapi.esys, index, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
 					      MIN(size - at, NV_STEP), at, &data));
 		if (r < 0)
 			break;
@@ -76,16 +76,16 @@ static int read_index(struct ak *a, ESYS_TR index, struct buf *ret)
 int ak_ek_certificate(struct ak *a, enum ak_ek kind, struct buf *ret)
 {
 	ESYS_TR index = ESYS_TR_NONE;
-	TSS2_RC rc = Esys_TR_FromTPMPublic(a->esys, eks[kind].certificate, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &index);
+	TSS2_RC rc = Esys_TR_FromTPMPublic(a->esapi.esys, eks[kind].certificate, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &index);
 	int r;
 
-	if ((rc & 0xbf) == TPM2_RC_HANDLE) /* format one: whatever handle it was */
+	if (esapi_error(rc) == TPM2_RC_HANDLE)
 		return -ENOENT;
-	r = ak_result(a, rc);
+	r = esapi_result(&a->esapi, rc);
 	if (r < 0)
 		return r;
 	r = read_index(a, index, ret);
-	(void)Esys_TR_Close(a->esys, &index);
+	(void)Esys_TR_Close(a->esapi.esys, &index);
 	return r;
 }
 
@@ -97,8 +97,8 @@ int ak_ek_public(struct ak *a, enum ak_ek kind, struct buf *ret)
 
 	if (r < 0)
 		return r;
-	r = ak_put_public(public, ret);
-	ak_flush(a, &ek);
+	r = esapi_put_public(public, ret);
+	esapi_flush(&a->esapi, &ek);
 	Esys_Free(public);
 	return r;
 }
@@ -106,16 +106,12 @@ int ak_ek_public(struct ak *a, enum ak_ek kind, struct buf *ret)
 /* A session that satisfies the EK's policy; the caller flushes it. */
 static int policy_session(struct ak *a, ESYS_TR *session)
 {
-	const TPMT_SYM_DEF symmetric = { .algorithm = TPM2_ALG_NULL };
 	const TPM2B_NONCE no_nonce = { .size = 0 };
 	const TPM2B_DIGEST no_digest = { .size = 0 };
-	int r;
+	int r = esapi_result(&a->esapi, esapi_session(&a->esapi, TPM2_SE_POLICY, ESYS_TR_NONE, 0, session));
 
-	*session = ESYS_TR_NONE;
-	r = ak_result(a, Esys_StartAuthSession(a->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					       NULL, TPM2_SE_POLICY, &symmetric, TPM2_ALG_SHA256, session));
 	if (r == 0)
-		r = ak_result(a, Esys_PolicySecret(a->esys, ESYS_TR_RH_ENDORSEMENT, *session, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+		r = esapi_result(&a->esapi, Esys_PolicySecret(a->esapi.esys, ESYS_TR_RH_ENDORSEMENT, *session, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 						   ESYS_TR_NONE, &no_nonce, &no_digest, &no_nonce, 0, NULL, NULL));
 	return r;
 }
@@ -129,12 +125,12 @@ static int activate(struct ak *a, ESYS_TR ek, const TPM2B_ID_OBJECT *id_object, 
 	TSS2_RC rc;
 
 	if (r < 0) {
-		ak_flush(a, &session);
+		esapi_flush(&a->esapi, &session);
 		return r;
 	}
-	rc = Esys_ActivateCredential(a->esys, a->key, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, id_object, secret, &credential);
-	r = ak_result(a, rc);
-	ak_flush(a, &session);
+	rc = Esys_ActivateCredential(a->esapi.esys, a->key, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, id_object, secret, &credential);
+	r = esapi_result(&a->esapi, rc);
+	esapi_flush(&a->esapi, &session);
 	if (r < 0) /* the TPM's own no: integrity, value, size or point of what it was given */
 		return (rc & 0xff0000) == 0 ? -EKEYREJECTED : r;
 	buf_add(ret, credential->buffer, credential->size);
@@ -160,6 +156,6 @@ int ak_activate(struct ak *a, enum ak_ek kind, const void *id_object, size_t id_
 		return r;
 	Esys_Free(public);
 	r = activate(a, ek, &o, &s, ret);
-	ak_flush(a, &ek);
+	esapi_flush(&a->esapi, &ek);
 	return r;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Owns the table of jobs, the workers and who waits for whom. What is done with one
- * file is in engine_measure.c.
+ * Owns the table of jobs and who waits for whom. Who works on them is in engine_workers.c, what is
+ * done with one file in engine_measure.c.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,37 +44,33 @@ static struct job *find_job(struct engine *e, uint64_t dev, uint64_t ino)
 	return j;
 }
 
-static void enqueue(struct engine *e, struct job *j)
+static void into_bucket(struct engine *e, struct job *j)
 {
-	j->next_in_queue = NULL;
-	*e->queue_end = j;
-	e->queue_end = &j->next_in_queue;
-	pthread_cond_signal(&e->work);
+	j->bucket = bucket_of(e, j->dev, j->ino);
+	j->next_in_bucket = *j->bucket;
+	*j->bucket = j;
 }
 
-static void insert_job(struct engine *e, struct job *j)
+void engine_insert(struct engine *e, struct job *j)
 {
-	struct job **bucket = bucket_of(e, j->dev, j->ino);
-
-	j->next_in_bucket = *bucket;
-	*bucket = j;
-	enqueue(e, j);
+	into_bucket(e, j);
+	engine_enqueue(e, j);
 }
 
 /* Never two jobs of one inode at once: the same use seen from two sides would be told twice. */
 static void start_or_follow(struct engine *e, struct job *j, struct job *present)
 {
 	if (!present) {
-		insert_job(e, j);
+		engine_insert(e, j);
 		return;
 	}
 	j->next_in_queue = present->followers;
 	present->followers = j;
 }
 
-static void remove_from_bucket(struct engine *e, struct job *j)
+static void remove_from_bucket(struct job *j)
 {
-	struct job **p = bucket_of(e, j->dev, j->ino);
+	struct job **p = j->bucket;
 
 	while (*p != j)
 		p = &(*p)->next_in_bucket;
@@ -146,8 +143,11 @@ static void job_free(struct job *j)
 	free(j->content.name);
 	free(j->content.sig);
 	free(j->content.modsig);
+	template_meta_done(&j->content.meta);
 	free(j->measurements);
 	free(j->use.data);
+	free(j->use.far);
+	free(j->far_name);
 	free(j);
 }
 
@@ -174,13 +174,15 @@ void engine_hold(struct engine *e, struct hold *h)
 	bool has_gen, maybe;
 	struct imad_gen g;
 	struct job *j, *present;
+	uint32_t pending;
 
 	if (e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) < 0) {
 		release_holds(e, h, 0);
 		return;
 	}
 	/* A text file that some rule would want if it were a library: told here if that takes no waiting. */
-	if (!engine_pending(&g, &v, &maybe) && (!maybe || e->ops.is_elf(e->ops.arg, fd, false) == 0)) {
+	pending = engine_pending(&g, &v, &maybe);
+	if (!pending && (!maybe || e->ops.is_elf(e->ops.arg, fd, false) == 0)) {
 		bool marked = (v.flags & IMAD_VERDICT_IGNORED) && v.gen == g.gen &&
 			      v.epoch == e->ops.epoch(e->ops.arg);
 
@@ -196,12 +198,14 @@ void engine_hold(struct engine *e, struct hold *h)
 		return;
 	}
 	j->holds = h;
+	j->wants_record = pending & IMAD_SLOTS_MEASURE;
 	pthread_mutex_lock(&e->lock);
 	present = find_job(e, j->dev, j->ino);
 	e->counters.held++;
 	if (present && present->holds && !present->closed) { /* one hash, however many wait */
 		e->ops.chain_hold(h, present->holds);
 		present->holds = h;
+		present->wants_record |= j->wants_record;
 	} else {
 		e->jobs++;
 		start_or_follow(e, j, present);
@@ -211,17 +215,30 @@ void engine_hold(struct engine *e, struct hold *h)
 	free(j);
 }
 
+/* With room for the name that is found out later. NULL: out of memory. */
+char *engine_name(const char *name)
+{
+	char *ret = malloc(ENGINE_NAME_MAX);
+
+	if (ret)
+		snprintf(ret, ENGINE_NAME_MAX, "%s", name);
+	return ret;
+}
+
 int engine_use(struct engine *e, const struct engine_use *use)
 {
 	struct job *j = job_new(e, use->fd), *present;
 
 	bool named = use->fd < 0 && use->name;
 
-	if (j && named)
-		j->content.name = strdup(use->name);
-	if (!j || (named && !j->content.name)) {
+	if (j && use->far)
+		j->far_name = strdup(use->name);
+	else if (j && named)
+		j->content.name = engine_name(use->name);
+	if (!j || (named && !j->content.name && !j->far_name)) {
 		free(j);
 		free(use->data);
+		free(use->far);
 		if (use->fd >= 0)
 			close(use->fd);
 		return -ENOMEM;
@@ -244,9 +261,15 @@ int engine_use(struct engine *e, const struct engine_use *use)
 		e->counters.started++;
 	else if (use->kind == MEASURE_LATE)
 		e->counters.late++;
+	j->is_far = use->far && far_begin(e, j);
 	present = use->fd >= 0 ? find_job(e, j->dev, j->ino) : NULL;
-	start_or_follow(e, j, present);
+	if (use->at_once)
+		into_bucket(e, j);
+	else
+		start_or_follow(e, j, present);
 	pthread_mutex_unlock(&e->lock);
+	if (use->at_once)
+		job_run(j, NULL);
 	return 0;
 }
 
@@ -258,7 +281,7 @@ static void start_followers(struct engine *e, struct job *followers)
 	if (!first)
 		return;
 	first->followers = first->next_in_queue;
-	insert_job(e, first);
+	engine_insert(e, first);
 }
 
 bool job_close(struct job *j)
@@ -280,13 +303,17 @@ void job_finish(struct job *j, bool again)
 	pthread_mutex_lock(&e->lock);
 	if (again) {
 		e->counters.restarts++;
-		enqueue(e, j);
+		if (j->is_far)
+			far_left(j, false);
+		engine_enqueue(e, j);
 		pthread_mutex_unlock(&e->lock);
 		return;
 	}
-	remove_from_bucket(e, j);
+	remove_from_bucket(j);
 	start_followers(e, j->followers);
-	if (j->is_use)
+	if (j->is_far)
+		far_left(j, true);
+	if (j->is_use && !j->given_up)
 		due = forget_use(e, j);
 	pthread_mutex_unlock(&e->lock);
 
@@ -295,80 +322,15 @@ void job_finish(struct job *j, bool again)
 	fire(due);
 
 	pthread_mutex_lock(&e->lock);
-	if (--e->jobs == 0)
+	if (--e->jobs == 0 || e->ending)
 		pthread_cond_broadcast(&e->idle);
 	pthread_mutex_unlock(&e->lock);
 }
 
-static void *run_worker(void *arg)
+static void want_fields(struct engine *e, const struct template *t)
 {
-	struct engine *e = arg;
-	void *scratch = NULL;
-	struct job *j;
-
-	pthread_setname_np(pthread_self(), "hash");
-	for (;;) {
-		pthread_mutex_lock(&e->lock);
-		while (!e->queue && !e->stopping)
-			pthread_cond_wait(&e->work, &e->lock);
-		j = e->queue;
-		if (j && !(e->queue = j->next_in_queue))
-			e->queue_end = &e->queue;
-		pthread_mutex_unlock(&e->lock);
-		if (!j)
-			break;
-		if (!scratch)
-			scratch = e->ops.scratch_new(e->ops.arg);
-		job_run(j, scratch);
-	}
-	e->ops.scratch_free(e->ops.arg, scratch);
-	return NULL;
-}
-
-int engine_new(const struct engine_config *c, const struct engine_ops *ops, struct engine **ret)
-{
-	struct engine *e = calloc(1, sizeof(*e) + c->workers * sizeof(e->threads[0]));
-	int r = 0;
-
-	if (!e)
-		return -ENOMEM;
-	e->config = *c;
-	e->ops = *ops;
-	e->queue_end = &e->queue;
-	pthread_mutex_init(&e->lock, NULL);
-	pthread_mutex_init(&e->settle, NULL);
-	pthread_cond_init(&e->work, NULL);
-	pthread_cond_init(&e->idle, NULL);
-	while (e->n_threads < c->workers && r == 0) {
-		r = -pthread_create(&e->threads[e->n_threads], NULL, run_worker, e);
-		if (r == 0)
-			e->n_threads++;
-	}
-	if (r < 0) {
-		engine_free(e);
-		return r;
-	}
-	*ret = e;
-	return 0;
-}
-
-void engine_free(struct engine *e)
-{
-	if (!e)
-		return;
-	pthread_mutex_lock(&e->lock);
-	while (e->jobs)
-		pthread_cond_wait(&e->idle, &e->lock);
-	e->stopping = true;
-	pthread_cond_broadcast(&e->work);
-	pthread_mutex_unlock(&e->lock);
-	for (unsigned int i = 0; i < e->n_threads; i++)
-		pthread_join(e->threads[i], NULL);
-	pthread_mutex_destroy(&e->lock);
-	pthread_mutex_destroy(&e->settle);
-	pthread_cond_destroy(&e->work);
-	pthread_cond_destroy(&e->idle);
-	free(e);
+	e->want_sha1 |= template_has_field(t, "d");
+	e->want_meta |= template_needs_meta(t);
 }
 
 static void take_slots(struct engine *e, const struct policy *p)
@@ -378,10 +340,11 @@ static void take_slots(struct engine *e, const struct policy *p)
 	for (unsigned int i = 0; i < p->n_rules; i++)
 		for (unsigned int v = 0; p->rules[i].slot_bit && v < IMAD_VARIANTS; v++)
 			e->pcr_slots[__builtin_ctz(IMAD_VARIANT_SLOT(p->rules[i].variants, v))] = p->rules[i].pcr_slots;
-	e->want_sha1 = template_is_legacy(e->config.template);
+	e->want_sha1 = e->want_meta = false;
+	want_fields(e, e->config.template);
 	for (unsigned int i = 0; i < p->n_slots; i++)
-		if (p->slots[i].template && template_is_legacy(template_find(p->slots[i].template, strlen(p->slots[i].template))))
-			e->want_sha1 = true;
+		if (p->slots[i].template)
+			want_fields(e, template_find(p->slots[i].template, strlen(p->slots[i].template)));
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -453,6 +416,7 @@ static unsigned int answer_overdue(struct job *j, uint64_t now_ns)
 			continue;
 		j->timed_out = true;
 		e->ops.on_timeout(e->ops.arg);
+		own_timed_out(e, j);
 		n++;
 	}
 	return n;
@@ -460,9 +424,10 @@ static unsigned int answer_overdue(struct job *j, uint64_t now_ns)
 
 void engine_tick(struct engine *e, uint64_t now_ns)
 {
-	unsigned int late = 0;
+	unsigned int late = 0, far;
 
 	pthread_mutex_lock(&e->lock);
+	far = far_give_up(e, now_ns, e->config.far_deadline_ms * 1000000ull);
 	for (unsigned int i = 0; e->jobs && i < JOB_BUCKETS; i++)
 		for (struct job *j = e->buckets[i]; j; j = j->next_in_bucket) {
 			late += answer_overdue(j, now_ns);
@@ -470,6 +435,9 @@ void engine_tick(struct engine *e, uint64_t now_ns)
 				late += answer_overdue(f, now_ns);
 		}
 	pthread_mutex_unlock(&e->lock);
+	own_tell_timeouts(e, now_ns, false);
+	if (far)
+		log_msg(LOG_WARNING, "%u uses of files whose filesystem does not answer are recorded without content", far);
 	if (late)
 		log_msg(LOG_WARNING, "%u held uses answered by the deadline of %u ms", late, e->config.deadline_ms);
 }

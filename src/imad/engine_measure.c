@@ -261,6 +261,7 @@ static void fill_measurement(struct job *j, struct measurement *m)
 		.name = j->content.name,
 		.sig = j->content.sig,
 		.sig_len = j->content.sig_len,
+		.meta = j->content.has_meta ? &j->content.meta : NULL,
 		.kind = j->is_use ? j->use.kind : late ? MEASURE_LATE : MEASURE_GATE,
 		.func = j->func,
 		.pid = j->is_use ? j->use.pid : j->gen.tgid,
@@ -357,7 +358,8 @@ static void record_unreachable(struct job *j)
 {
 	j->func = j->use.func;
 	j->slots = j->use.slots;
-	if (!engine_is_plain(j->engine, j->slots))
+	/* Nor is there a SHA-1 digest for the templates that store one. */
+	if (!engine_is_plain(j->engine, j->slots) || j->engine->want_sha1)
 		j->use.digest = NULL;
 	if (!make_room(j)) {
 		engine_count(j->engine, &j->engine->counters.errors);
@@ -385,6 +387,8 @@ static bool begin_round(struct job *j, void *scratch, int *r)
 	struct engine *e = j->engine;
 
 	*r = 0;
+	if (j->is_far && !far_reach(j))
+		return false;
 	if (j->is_use && j->use.data) {
 		record_data(j);
 		return false;
@@ -422,7 +426,7 @@ static int collect(struct job *j, void *scratch)
 
 	if (!scratch || !make_room(j))
 		return -ENOMEM;
-	if (!j->relabelled && (j->slots & IMAD_SLOT_APPRAISE) && j->gen.written && relabel(j, scratch) < 0)
+	if (!j->relabelled && (j->slots & IMAD_SLOT_APPRAISE) && (j->gen.written || j->gen.vouched) && relabel(j, scratch) < 0)
 		engine_count(e, &e->counters.errors); /* it is appraised as it is */
 	return e->ops.collect(e->ops.arg, scratch, j->fd, engine_needs(j), j->relabelled ? &j->fresh : known, &j->content);
 }
@@ -443,6 +447,7 @@ void job_run(struct job *j, void *scratch)
 		return;
 	if (r == 0)
 		r = collect(j, scratch);
+	far_back(j);
 	if (r < 0) {
 		log_errno(LOG_ERR, r, "cannot measure '%s'", j->content.name ? j->content.name : "?");
 		engine_count(e, &e->counters.errors);
@@ -456,10 +461,12 @@ void job_run(struct job *j, void *scratch)
 	if ((j->slots & IMAD_SLOT_APPRAISE) && !j->provisional)
 		j->found = j->content.found | IMAD_FOUND_KNOWN;
 	flags = j->is_use ? j->use.flags : j->gen.flags;
+	/* A late use does for a reader who is held, too: it has the want in which that one is told of. */
+	if (j->is_use && j->use.gen == j->gen.gen)
+		flags |= j->gen.flags & IMAD_GEN_VIOLATION;
 	if (flags & IMAD_GEN_BARE)
 		keep_last_component(j->content.name);
-	reader_under_writer = (flags & IMAD_GEN_VIOLATION) && (j->slots & IMAD_SLOTS_MEASURE) &&
-			      (j->func == IMAD_FILE_CHECK || j->func == IMAD_MMAP_CHECK);
+	reader_under_writer = (flags & IMAD_GEN_VIOLATION) && (j->slots & IMAD_SLOTS_MEASURE) && imad_is_reading(j->func);
 	engine_take_unmet(j);
 	submit_records(j, reader_under_writer ? "open_writers" : NULL, true);
 }

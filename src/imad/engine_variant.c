@@ -37,6 +37,8 @@ unsigned int engine_needs(const struct job *j)
 		needs |= ENGINE_VERITY;
 	if (slots_with(j->engine, j->slots, IMAD_VARIANT_MODSIG))
 		needs |= ENGINE_MODSIG;
+	if (j->engine->want_meta && (verity || plain))
+		needs |= ENGINE_META;
 	if (j->engine->want_sha1 && (verity || plain)) /* of the content, whatever stands for it elsewhere */
 		needs |= ENGINE_DIGEST | ENGINE_SHA1;
 	if (plain & ~(audits_verity(j) ? IMAD_SLOT_AUDIT : 0))
@@ -52,6 +54,8 @@ void engine_forget_variants(struct job *j)
 	free(j->content.modsig);
 	j->content.modsig = NULL;
 	j->content.modsig_len = 0;
+	template_meta_done(&j->content.meta);
+	j->content.has_meta = false;
 }
 
 void engine_take_unmet(struct job *j)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Owns the skeleton, the ring buffer and the settings that BPF reads. libbpf's
- * messages are kept quiet unless debugging; its error codes end here.
+ * The settings that BPF reads, and what is asked of it.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,115 +15,6 @@
 #include <imad/util.h>
 
 #include "hooks_priv.h"
-
-/* A line a message: what the verifier says is many, and the last ones tell why. */
-static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	cleanup_free char *text = NULL;
-	char *save = NULL;
-
-	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
-		return 0;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		log_msg(LOG_DEBUG, "%s", line);
-	return 0;
-}
-
-static int on_ring(void *ctx, void *data, size_t size)
-{
-	struct hooks *h = ctx;
-
-	if (size < sizeof(struct imad_event) || !h->on_event)
-		return 0;
-	if (((const struct imad_event *)data)->type != IMAD_EVENT_DATA)
-		h->on_event(h->on_event_arg, data);
-	else if (size >= sizeof(struct imad_data_event))
-		h->on_data(h->on_event_arg, data);
-	return 0;
-}
-
-/* False only if the kernel says so: without securityfs the load itself will tell. */
-static bool bpf_lsm_is_listed(char *list, size_t size)
-{
-	cleanup_close int fd = open("/sys/kernel/security/lsm", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, list, size - 1);
-	char words[256], *save = NULL;
-
-	if (n < 0)
-		return true;
-	list[n] = '\0';
-	list[strcspn(list, "\n")] = '\0';
-	snprintf(words, sizeof(words), "%s", list);
-	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
-		if (!strcmp(w, "bpf"))
-			return true;
-	return false;
-}
-
-static int load(struct hooks *h)
-{
-	char list[256];
-	int r;
-
-	if (!bpf_lsm_is_listed(list, sizeof(list)))
-		return log_errno(LOG_ERR, -EOPNOTSUPP,
-				 "BPF LSM is not active: add lsm=%s,bpf to the kernel command line", list);
-	h->skel = imad_bpf__open();
-	if (!h->skel)
-		return log_errno(LOG_ERR, -errno, "cannot open the BPF object");
-	r = programs_choose(h->skel);
-	if (r < 0)
-		return r;
-	r = imad_bpf__load(h->skel);
-	if (r == -EOPNOTSUPP)
-		return log_errno(LOG_ERR, r, "BPF LSM is not active: add bpf to lsm= on the kernel command line");
-	if (r < 0)
-		return log_errno(LOG_ERR, r, "the kernel refused the BPF programs (imad needs root and BPF LSM)");
-	h->skel->bss->control.tgid = getpid();
-	h->skel->bss->control.creds_final = bpf_program__autoload(h->skel->progs.imad_bprm_creds);
-	h->skel->bss->control.post_open = bpf_program__autoload(h->skel->progs.imad_file_post_open);
-	r = imad_bpf__attach(h->skel);
-	if (r < 0)
-		return log_errno(LOG_ERR, r, "cannot attach the BPF programs");
-	h->ring = ring_buffer__new(bpf_map__fd(h->skel->maps.events), on_ring, h, NULL);
-	if (!h->ring)
-		return log_errno(LOG_ERR, -errno, "cannot map the ring buffer");
-	labels_find(h);
-	return 0;
-}
-
-int hooks_new(struct hooks **ret)
-{
-	cleanup(hooks_freep) struct hooks *h = calloc(1, sizeof(*h));
-	int r;
-
-	if (!h)
-		return -ENOMEM;
-	pthread_mutex_init(&h->probe_lock, NULL);
-	libbpf_set_print(print_libbpf);
-	r = load(h);
-	if (r < 0)
-		return r;
-	*ret = take_ptr(h);
-	return 0;
-}
-
-void hooks_free(struct hooks *h)
-{
-	if (!h)
-		return;
-	ring_buffer__free(h->ring);
-	if (h->skel)
-		programs_detach_except(h, 0);
-	imad_bpf__destroy(h->skel);
-	pthread_mutex_destroy(&h->probe_lock);
-	free(h);
-}
-
-void hooks_freep(struct hooks **h)
-{
-	hooks_free(*h);
-}
 
 /* Magics that rules name and on which nothing can be measured: BPF need not look at the rules there. */
 static void set_skips(struct imad_control *c, const struct policy *p)
@@ -204,6 +94,11 @@ void hooks_set_appraise(struct hooks *h, enum imad_appraise mode)
 	h->skel->bss->control.appraise = mode;
 }
 
+void hooks_set_evm(struct hooks *h, enum imad_appraise mode)
+{
+	h->skel->bss->control.evm = mode;
+}
+
 int hooks_protect_labels(struct hooks *h)
 {
 	if (!bpf_program__autoload(h->skel->progs.imad_setxattr))
@@ -276,11 +171,15 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	struct imad_control *c = &h->skel->bss->control;
 	uint32_t half = !(c->rules >> 16);
 	struct policy_summary sum;
-	int r = fill_half(h, p, half);
+	int r = pins_stamp(h, p);
 
+	if (r == 0)
+		r = fill_half(h, p, half);
 	summarize(c, p, &sum);
 	if (r == 0)
 		r = programs_attach(h, programs_needed(h, &sum, p));
+	if (r == 0)
+		r = pins_follow(h);
 	if (r < 0)
 		return r;
 	/* More of the facts, then the rules that ask for them, then the new epoch. */
@@ -306,6 +205,7 @@ int hooks_set_policy(struct hooks *h, const struct policy *p)
 	set_skips(c, p);
 	set_strict(c, p);
 	programs_detach_except(h, programs_needed(h, &sum, p));
+	(void)pins_follow(h); /* only unpins */
 	return 0;
 }
 
@@ -409,23 +309,43 @@ void hooks_tell_open(struct hooks *h, uint32_t tid, uint32_t found)
 	(void)bpf_map_update_elem(opens, &file, &o, BPF_EXIST); /* its thread is held: it cannot go before this */
 }
 
-int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t written, struct imad_probe *probe)
+/* @probe: what is asked, then the answer. */
+static int open_asking(struct hooks *h, int dirfd, const char *path, int flags, struct imad_probe *probe)
 {
-	uint32_t zero = 0;
-	int fd, r;
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	int probes = bpf_map__fd(h->skel->maps.probes), fd, r;
 
-	pthread_mutex_lock(&h->probe_lock);
-	h->skel->bss->control.probe_written = written;
-	__atomic_store_n(&h->skel->bss->control.probe_tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+	r = bpf_map_update_elem(probes, &tid, probe, BPF_ANY);
+	if (r < 0)
+		return r;
 	fd = openat(dirfd, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE);
-	r = fd < 0 ? -errno : bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.probe), &zero, probe);
-	__atomic_store_n(&h->skel->bss->control.probe_tid, 0, __ATOMIC_SEQ_CST);
-	pthread_mutex_unlock(&h->probe_lock);
+	r = fd < 0 ? -errno : bpf_map_lookup_elem(probes, &tid, probe);
+	(void)bpf_map_delete_elem(probes, &tid);
 	if (r == 0)
 		return fd;
 	if (fd >= 0)
 		close(fd);
 	return r;
+}
+
+int hooks_open(struct hooks *h, int dirfd, const char *path, int flags, uint64_t written, struct imad_probe *probe)
+{
+	*probe = (struct imad_probe){ .written = written };
+	return open_asking(h, dirfd, path, flags, probe);
+}
+
+int hooks_made_anew(struct hooks *h, int fd, uint64_t written, uint64_t vouched)
+{
+	struct imad_probe probe = { .written = written, .vouched = vouched };
+	char link[32];
+	int again;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	again = open_asking(h, AT_FDCWD, link, O_RDONLY, &probe);
+	if (again < 0)
+		return again;
+	close(again);
+	return 0;
 }
 
 int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated)
@@ -437,6 +357,13 @@ int hooks_set_gated(struct hooks *h, uint32_t s_dev, bool gated)
 		return bpf_map_update_elem(fd, &s_dev, &one, BPF_ANY);
 	r = bpf_map_delete_elem(fd, &s_dev);
 	return r == -ENOENT ? 0 : r;
+}
+
+bool hooks_is_gated(const struct hooks *h, uint32_t s_dev)
+{
+	uint32_t one;
+
+	return bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.gated), &s_dev, &one) == 0;
 }
 
 int hooks_events_fd(struct hooks *h)

@@ -120,9 +120,11 @@ static int add_name(int fd, uint32_t half, uint32_t field, const char *text, uin
 /* Before anybody looks at that half: nothing that was kept for an older policy counts in it. */
 static void begin_half(struct imad_control *c, uint32_t half, uint32_t object, uint32_t subject)
 {
-	static uint32_t gen;
+	uint32_t newest = 0; /* what was kept may have been kept for a daemon that is dead */
 
-	c->labels_gen[half] = ++gen;
+	for (unsigned int i = 0; i < ARRAY_SIZE(c->labels_gen); i++)
+		newest = MAX(newest, c->labels_gen[i]);
+	c->labels_gen[half] = newest + 1;
 	c->object_labels[half] = object;
 	c->subject_labels[half] = subject;
 }

@@ -23,8 +23,9 @@
 #define NEED_APPRAISE (1u << 31) /* a rule says appraise */
 #define NEED_OPENS (1u << 30)	 /* ... of opens */
 #define NEED_PROTECT (1u << 29)	 /* ... and labels are protected */
+#define NEED_EVM (1u << 27)	 /* ... and EVM is asked */
 #define NEED_LABELS (1u << 28)	 /* a rule asks for labels of a security module */
-_Static_assert(IMAD_FUNC_COUNT < 28, "needs");
+_Static_assert(IMAD_FUNC_COUNT < 27, "needs");
 
 /* The functions behind the hooks. Where one is missing or takes other arguments the program is left out. */
 #define HOOK(name) "bpf_lsm_" #name
@@ -52,8 +53,13 @@ static const struct row {
 	{ PROGRAM(imad_label_set), NULL, 0, NULL, NEED_APPRAISE | NEED_LABELS },
 	{ PROGRAM(imad_label_gone), HOOK(inode_post_removexattr), 0, NULL, NEED_APPRAISE },
 	{ PROGRAM(imad_label_removed), NULL, 0, HOOK(inode_post_removexattr), NEED_APPRAISE },
-	{ PROGRAM(imad_label_kept), HOOK(inode_post_removexattr), 0, NULL, NEED_PROTECT },
-	{ PROGRAM(imad_setxattr), HOOK(inode_setxattr), 6, NULL, POLICY_FUNC_BIT(SETXATTR_CHECK) | NEED_PROTECT },
+	{ PROGRAM(imad_label_kept), HOOK(inode_post_removexattr), 0, NULL, NEED_PROTECT | NEED_EVM },
+	{ PROGRAM(imad_setxattr), HOOK(inode_setxattr), 6, NULL, POLICY_FUNC_BIT(SETXATTR_CHECK) | NEED_PROTECT | NEED_EVM },
+	{ PROGRAM(imad_inode_gone), HOOK(sb_delete), 0, NULL, NEED_EVM },
+	{ PROGRAM(imad_inode_back), HOOK(sb_delete), 0, NULL, NEED_EVM },
+	{ PROGRAM(imad_sb_gone), HOOK(sb_delete), 0, NULL, NEED_EVM },
+	{ PROGRAM(imad_set_acl), HOOK(inode_set_acl), 0, NULL, NEED_EVM },
+	{ PROGRAM(imad_remove_acl), HOOK(inode_remove_acl), 0, NULL, NEED_EVM },
 	{ PROGRAM(imad_key_added), HOOK(key_post_create_or_update), 0, NULL, POLICY_FUNC_BIT(KEY_CHECK) },
 	{ PROGRAM(imad_key_added_ima), "ima_post_key_create_or_update", 0, HOOK(key_post_create_or_update),
 	  POLICY_FUNC_BIT(KEY_CHECK) },
@@ -115,7 +121,7 @@ static const char *unseen_func(const struct hooks *h, uint32_t needs)
 			seen |= row->needed_by;
 	}
 	optional &= ~POLICY_FUNC_BIT(CREDS_CHECK); /* bprm_check_security sees it as well */
-	optional &= needs & ~seen & ~(NEED_APPRAISE | NEED_OPENS | NEED_PROTECT | NEED_LABELS);
+	optional &= needs & ~seen & ~(NEED_APPRAISE | NEED_OPENS | NEED_PROTECT | NEED_LABELS | NEED_EVM);
 	return optional ? policy_func_name((unsigned int)__builtin_ctz(optional)) : NULL;
 }
 
@@ -123,6 +129,7 @@ uint32_t programs_needed(const struct hooks *h, const struct policy_summary *sum
 {
 	uint32_t needs = sum->funcs | (sum->classes & IMAD_APPRAISE ? NEED_APPRAISE : 0) |
 			 (sum->classes & IMAD_APPRAISE && h->skel->bss->control.protect_labels ? NEED_PROTECT : 0) |
+			 (sum->classes & IMAD_APPRAISE && h->skel->bss->control.evm ? NEED_EVM : 0) |
 			 (sum->appraises_opens ? NEED_OPENS : 0) | (sum->conds & IMAD_COND_LABELS ? NEED_LABELS : 0);
 
 	for (unsigned int i = 0; i < p->n_rules; i++)
@@ -131,10 +138,20 @@ uint32_t programs_needed(const struct hooks *h, const struct policy_summary *sum
 	return needs;
 }
 
+int programs_attach_always(struct hooks *h)
+{
+	int r = imad_bpf__attach(h->skel);
+
+	return r < 0 ? log_errno(LOG_ERR, r, "cannot attach the BPF programs") : 0;
+}
+
 int programs_attach(struct hooks *h, uint32_t needs)
 {
 	const char *unseen = unseen_func(h, needs);
 
+	h->needs = needs;
+	if (h->adopted)
+		return 0; /* a dead daemon's are, until hooks_keep() */
 	if (unseen)
 		log_msg(LOG_WARNING, "this kernel has no hook for func=%s: rules match nothing there", unseen);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -157,6 +174,23 @@ void programs_detach_except(struct hooks *h, uint32_t needs)
 		bpf_link__destroy(h->links[i]);
 		h->links[i] = NULL;
 	}
+}
+
+int programs_each_link(struct hooks *h, int (*fn)(void *arg, const char *name, const struct bpf_link *link), void *arg)
+{
+	const struct bpf_object_skeleton *s = h->skel->skeleton;
+	int r = 0;
+
+	for (int i = 0; i < s->prog_cnt && r >= 0; i++) {
+		const struct bpf_prog_skeleton *p = (const void *)((const char *)s->progs + i * s->prog_skel_sz);
+		const struct bpf_link *link = *p->link;
+
+		for (unsigned int row = 0; row < ARRAY_SIZE(rows); row++)
+			if (rows[row].needed_by && program_of(h->skel, &rows[row]) == *p->prog)
+				link = h->links[row];
+		r = fn(arg, p->name, link);
+	}
+	return r < 0 ? r : 0;
 }
 
 void hooks_each(struct hooks *h, void (*fn)(void *arg, const char *hook, bool attached), void *arg)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Options, settings, start and stop. Everything is made before anything is
+ * Start and stop. Everything is made before anything is
  * switched on, so that a refusal leaves nothing half started.
  * Exit codes: 0 stopped, 1 failed, 2 usage or configuration.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,164 +21,18 @@
 #include <systemd/sd-event.h>
 
 #include <imad/audit.h>
-#include <imad/digest.h>
 #include <imad/file.h>
 #include <imad/journal.h>
 #include <imad/known.h>
 #include <imad/log.h>
 #include <imad/util.h>
+#include <imad/watcher.h>
 
 #include "main.h"
 
-#define KNOWN_MAX 32768 /* 80 bytes each, as they come */
-#define CONF_PATH IMAD_SYSCONFDIR "/imad.conf"
 #define DESCRIPTORS_WANTED (1u << 19) /* one a held use; an open that finds none left is denied by the kernel */
 #define TICK_US 100000ull
-
-enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-static const struct {
-	const char *option, *key, *help;
-} settings[] = {
-	{ "policy", "policy", "NAME|FILE  built-in policies or policy files (blank between)" },
-	{ "hash", "hash", "ALGO         sha1, sha256, sha384 or sha512" },
-	{ "template", "template", "NAME     ima-ng, ima-sig or ima" },
-	{ "pcr", "pcr", "N             the PCR to extend" },
-	{ "appraise", "appraise", "MODE     off, log, fix or enforce: what becomes of files that do not match their label" },
-};
-
-/* What the command line says, to be applied above imad.conf and the kernel's command line. */
-struct options {
-	const char *config;
-	const char *values[ARRAY_SIZE(settings)];
-	bool check, force;
-};
-
-static void usage(void)
-{
-	printf("usage: imad [options]\n"
-	       "Measures files before they are used and keeps the list under " IMAD_RUNSTATEDIR ".\n\n");
-	for (unsigned int i = 0; i < ARRAY_SIZE(settings); i++)
-		printf("  --%s %s\n", settings[i].option, settings[i].help);
-	printf("  --config FILE       instead of " CONF_PATH "\n"
-	       "  --force             enforce even if the host could not be repaired then\n"
-	       "  --check             read settings and policy, say what is wrong, start nothing\n"
-	       "  --version, --help\n\n"
-	       "Exit codes: 0 stopped, 1 failed, 2 usage or configuration.\n");
-}
-
-/* Returns -1 to go on, else an exit code. */
-static int parse_options(int argc, char **argv, struct options *o)
-{
-	static const struct option options[] = {
-		{ "policy", required_argument, NULL, 0 },   { "hash", required_argument, NULL, 1 },
-		{ "template", required_argument, NULL, 2 }, { "pcr", required_argument, NULL, 3 },
-		{ "appraise", required_argument, NULL, 4 },
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
-		{ "force", no_argument, NULL, 'f' },
-		{ "version", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'k':
-			o->check = true;
-			break;
-		case 'f':
-			o->force = true;
-			break;
-		case 'v':
-			printf("imad %s\n", IMAD_VERSION);
-			return EXIT_STOPPED;
-		case 'h':
-			usage();
-			return EXIT_STOPPED;
-		case '?':
-			return EXIT_USAGE;
-		default:
-			o->values[c] = optarg;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "imad: unexpected argument '%s' (see imad --help)\n", argv[optind]);
-		return EXIT_USAGE;
-	}
-	return -1;
-}
-
-static int read_config(struct daemon *d, const char *given)
-{
-	static char text[CONF_TEXT_MAX + 1]; /* too large for the stack of a daemon */
-	const char *path = given ? given : CONF_PATH;
-	ssize_t n = file_read_small(path, text, sizeof(text));
-	struct parse_error e = { 0 };
-	int r;
-
-	if (n == -ENOENT && !given)
-		return 0;
-	if (n < 0)
-		return log_errno(LOG_ERR, n, "cannot read the configuration '%s'", path);
-	r = conf_parse(&d->conf, text, n, &e);
-	if (r < 0)
-		log_msg(LOG_ERR, "%s, line %u: %s: '%s'", path, e.line, e.why ? e.why : strerror(-r), e.token);
-	return r;
-}
-
-static int read_cmdline(struct daemon *d)
-{
-	char text[8192];
-	struct parse_error e = { 0 };
-	int r;
-
-	if (file_read_small("/proc/cmdline", text, sizeof(text)) < 0)
-		return 0;
-	r = conf_parse_cmdline(&d->conf, text, &e);
-	if (r < 0)
-		log_msg(LOG_ERR, "kernel command line: %s: '%s'", e.why ? e.why : strerror(-r), e.token);
-	return r;
-}
-
-static int configure(struct daemon *d, const struct options *o)
-{
-	struct parse_error e = { 0 };
-	bool enforce_said;
-	int r;
-
-	conf_defaults(&d->conf);
-	r = read_config(d, o->config);
-	enforce_said = d->conf.appraise == CONF_APPRAISE_ENFORCE;
-	if (r == 0)
-		r = read_cmdline(d);
-	enforce_said |= d->conf.appraise == CONF_APPRAISE_ENFORCE;
-	for (unsigned int i = 0; i < ARRAY_SIZE(settings) && r == 0; i++) {
-		if (!o->values[i])
-			continue;
-		r = conf_set(&d->conf, settings[i].key, o->values[i], &e);
-		if (r < 0)
-			log_msg(LOG_ERR, "--%s: %s: '%s'", settings[i].option, e.why, o->values[i]);
-	}
-	if (r == 0)
-		r = daemon_check_grace(d, enforce_said);
-	if (r < 0)
-		return r;
-	d->conf.appraise_force |= o->force;
-	log_set_level(d->conf.log_level);
-	d->hash = algo_by_name(d->conf.hash, strlen(d->conf.hash));
-	d->template = daemon_find_template(d->conf.template, strlen(d->conf.template));
-	if (!digest_can(d->hash))
-		return log_errno(LOG_ERR, -EINVAL, "unknown hash algorithm '%s'", d->conf.hash);
-	if (!d->template)
-		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown or cannot hold files", d->conf.template);
-	r = daemon_load_keys(d);
-	if (r == 0)
-		r = known_new(KNOWN_MAX, &d->known);
-	return r < 0 ? r : daemon_first_policy(d, o->check);
-}
+#define FAR_DEADLINE_MS 30000 /* a file of a filesystem that does not answer is waited for this long */
 
 /* Whether the running kernel hashes files for BPF in the list's algorithm (kernel/bpf, CONFIG_IMA). */
 static bool kernel_can_hash(const struct daemon *d)
@@ -233,6 +86,7 @@ static int make_engine(struct daemon *d)
 	struct engine_config c = {
 		.workers = d->conf.gate_workers ? d->conf.gate_workers : cpus > 2 ? cpus : 2,
 		.deadline_ms = d->conf.gate_deadline_ms,
+		.far_deadline_ms = FAR_DEADLINE_MS,
 		.allow_on_timeout = d->conf.gate_on_timeout == CONF_TIMEOUT_ALLOW,
 		.hold_access = d->hold == IMAD_HOLD_ACCESS,
 		.template = d->template,
@@ -250,7 +104,8 @@ static int make_parts(struct daemon *d)
 	struct mounts_ops mounts_ops = daemon_mounts_ops;
 	struct sequencer_config seq = {
 		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
-		.template = d->template, .hash = d->hash,
+		.template = d->template, .hash = d->hash, .bank_lists = d->conf.bank_lists, .batch = d->conf.tpm_batch,
+		.pipelined = d->conf.tpm_mode == CONF_TPM_PIPELINED,
 	};
 	int r;
 
@@ -258,9 +113,10 @@ static int make_parts(struct daemon *d)
 	d->hold = d->conf.gate_hold == CONF_HOLD_OPEN || daemon_must_hold_opens(d, &d->rules->policy) ||
 				  (d->conf.gate_hold == CONF_HOLD_AUTO && !kernel_can_hash(d)) ?
 			  IMAD_HOLD_OPEN : IMAD_HOLD_ACCESS;
+	daemon_load_evm(d);
 	r = failures_new(&d->failures);
 	if (r == 0)
-		r = hooks_new(&d->hooks);
+		r = daemon_make_hooks(d);
 	malloc_trim(0); /* reading the kernel's BTF took megabytes that are never needed again */
 	if (r == 0)
 		daemon_begin_mode(d);
@@ -284,47 +140,64 @@ static int make_parts(struct daemon *d)
 /* Hooks first, then the marks: what is opened between them is reported late, never missed. */
 static int switch_on(struct daemon *d)
 {
-	int r = daemon_start_late(d);
+	int r;
 
+	daemon_tell_gap(d);
+	r = daemon_start_late(d);
 	if (r < 0)
 		return r;
-	if (daemon_appraise_mode(d) == IMAD_APPRAISE_ENFORCE)
+	if (daemon_appraise_mode(d) == IMAD_APPRAISE_ENFORCE && !hooks_are_adopted(d->hooks))
 		hooks_set_appraise(d->hooks, IMAD_APPRAISE_LOG); /* until what is not known yet is held */
 	hooks_activate(d->hooks, d->hold, d->hash->id);
+	hooks_attend(d->hooks);
 	r = gate_start(d->gate);
 	if (r == 0)
 		r = mounts_scan(d->mounts, &d->rules->policy);
 	if (r < 0)
 		return r;
 	hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
+	r = hooks_keep(d->hooks);
+	if (r < 0)
+		return r;
 	(void)daemon_keep_version(d);
 	daemon_measure_policy(d, d->rules);
 	daemon_measure_data(d);
 	daemon_measure_running(d);
+	daemon_know_itself(d);
 	return 0;
 }
 
-/* Nobody is kept waiting: the gate goes first, then what is under way is finished, then the list closes. */
-static void stop(struct daemon *d)
+/*
+ * Nobody is kept waiting: the gate goes first, then what is under way is finished, then the list closes. False: some
+ * thread is still inside a file whose filesystem does not answer, and must not come back into what is left of us.
+ */
+static bool stop(struct daemon *d)
 {
+	bool all_back;
+
+	daemon_stop_beat(d);
 	if (d->gate)
 		gate_stop(d->gate);
+	watcher_free(d->watcher);
 	daemon_stop_late(d);
 	daemon_stop_watching_data(d);
 	daemon_stop_asks(d);
-	engine_free(d->engine);
+	all_back = engine_free(d->engine);
 	sequencer_free(d->sequencer);
 	server_free(d->server);
 	gate_free(d->gate);
 	mounts_free(d->mounts);
 	hooks_free(d->hooks);
+	daemon_unload_evm(d);
 	trust_unref(d->trust);
 	failures_free(d->failures);
 	known_free(d->known);
+	daemon_free_guard(d);
 	sd_event_source_unref(d->confirm_timer);
 	sd_event_unref(d->event);
 	ruleset_freep(&d->rules);
 	ruleset_freep(&d->previous);
+	return all_back;
 }
 
 static void on_status(void *arg, struct server_call *call)
@@ -353,6 +226,10 @@ static const struct server_handler handlers[] = {
 	{ CTL_EXPLAIN, daemon_explain },
 	{ CTL_LABEL, daemon_label },
 	{ CTL_KEYS_RELOAD, daemon_keys_reload },
+	{ CTL_TRIM, daemon_trim },
+	{ CTL_UNLOCK_ASK, daemon_unlock_ask },
+	{ CTL_UNLOCK, daemon_unlock },
+	{ CTL_LOCK, daemon_lock },
 };
 
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -374,6 +251,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	gate_tick(d->gate);
+	if (d->watcher)
+		watcher_beat(d->watcher);
 	engine_tick(d->engine, now.tv_sec * 1000000000ull + now.tv_nsec);
 	daemon_grace_tick(d, now.tv_sec * 1000000000ull + now.tv_nsec);
 	daemon_watch_labels(d);
@@ -409,10 +288,21 @@ static int make_loop(struct daemon *d)
 	return server_new(d->event, &c, &d->server);
 }
 
+static int start_watcher(struct daemon *d)
+{
+	unsigned int limit = MAX(d->conf.gate_watchdog_ms, 2 * d->conf.gate_deadline_ms);
+	int r = d->conf.gate_watchdog_ms ? watcher_new(limit, &d->watcher) : 0;
+
+	return r < 0 ? log_errno(LOG_ERR, r, "cannot make a process that watches this one (gate.watchdog)") : 0;
+}
+
 static int run(struct daemon *d)
 {
-	int r = make_parts(d);
+	int r = start_watcher(d); /* before there is anything that it must not have */
+	bool all_back;
 
+	if (r == 0)
+		r = make_parts(d);
 	if (r == 0)
 		r = make_loop(d);
 	if (r == 0)
@@ -422,7 +312,11 @@ static int run(struct daemon *d)
 	if (r == 0)
 		r = daemon_start_asks(d);
 	if (r == 0)
+		r = daemon_start_guard(d);
+	if (r == 0)
 		r = switch_on(d);
+	if (r == 0)
+		r = daemon_start_beat(d);
 	if (r == 0) {
 		log_msg(LOG_NOTICE, "measuring into PCR %u: policy \"%s\", %u rules, template %s, hash %s, holding at %s",
 			d->conf.pcr, d->rules->source, d->rules->policy.n_rules, d->template->name, d->hash->name,
@@ -430,12 +324,14 @@ static int run(struct daemon *d)
 		(void)sd_notify(0, "READY=1");
 		r = sd_event_loop(d->event);
 		(void)sd_notify(0, "STOPPING=1");
-		daemon_forget_policy(d);
+		daemon_part(d, r);
 		log_msg(LOG_NOTICE, "stopping");
 	}
-	stop(d);
+	all_back = stop(d);
 	audit_stop();
 	log_stop();
+	if (!all_back)
+		_exit(r < 0 ? EXIT_FAILED : EXIT_STOPPED);
 	return r;
 }
 
@@ -444,12 +340,14 @@ int main(int argc, char **argv)
 	static struct daemon d = { .late_wake = -1 }; /* the rule tables are too large for a stack */
 	struct options o = { 0 };
 	sigset_t signals;
-	int r = parse_options(argc, argv, &o);
+	int r = daemon_parse_options(argc, argv, &o);
 
 	if (r >= 0)
 		return r;
+	if (o.detach)
+		return hooks_detach_dead() < 0 ? EXIT_FAILED : EXIT_STOPPED;
 	note_start(&d);
-	if (configure(&d, &o) < 0)
+	if (daemon_configure(&d, &o) < 0)
 		return EXIT_USAGE;
 	if (d.conf.off) {
 		log_msg(LOG_NOTICE, "imad=off on the kernel command line: not starting");
@@ -457,6 +355,8 @@ int main(int argc, char **argv)
 	}
 	if (o.check)
 		return EXIT_STOPPED;
+	if (daemon_check_tracer(&d) < 0)
+		return EXIT_FAILED;
 	/* Blocked before the first thread is made, so that only the loop takes them. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);

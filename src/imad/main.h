@@ -14,18 +14,23 @@
 #include <imad/buf.h>
 #include <imad/conf.h>
 #include <imad/engine.h>
+#include <imad/evm.h>
 #include <imad/failures.h>
 #include <imad/finder.h>
 #include <imad/gate.h>
 #include <imad/grace.h>
+#include <imad/guard.h>
 #include <imad/hooks.h>
+#include <imad/machinekey.h>
 #include <imad/match.h>
 #include <imad/mounts.h>
 #include <imad/policy.h>
 #include <imad/sequencer.h>
 #include <imad/server.h>
 #include <imad/trust.h>
+#include <imad/violation.h>
 
+#define POLICY_VERSION_PATH IMAD_STATEDIR "/policy-version"
 #define BOOT_ID_MAX 64
 #define POLICY_FILES_MAX 16
 #define POLICY_SOURCES_MAX 128
@@ -36,6 +41,24 @@ struct critical;
 struct signalfd_siginfo;
 struct sd_event;
 struct sd_event_source;
+
+#define NONCE_BYTES 16
+
+/* What keeps imad from being switched off; main thread only. */
+struct protection {
+	struct guard *guard;   /* NULL: nothing does */
+	struct keyring *keys;  /* that may unlock */
+	char challenge[160];   /* to be signed; empty: nobody asked */
+	unsigned int seconds;  /* ... and would be unlocked for so long */
+	bool unlocked;	       /* as it was said last */
+	bool booted;	       /* all that an early boot mounts is there */
+	unsigned int bare;     /* paths that could not be guarded, at the last look */
+	bool silent, blind;    /* the hooks do not fire; nobody can tell */
+	uint64_t beats, silences;
+	struct sd_event_source *timer;
+	time_t told_second;
+	unsigned int told;
+};
 
 /* A compiled policy and where it came from. */
 struct ruleset {
@@ -64,12 +87,21 @@ struct daemon {
 	struct conf conf;
 	const struct algo *hash;
 	const struct template *template;
+	struct template format; /* template_fmt: what @template points to */
 	enum imad_hold hold;
 	struct ruleset *rules;	  /* active; main thread only */
 	struct ruleset *previous; /* to be restored unless the active one is confirmed; NULL: it is */
 	struct sd_event_source *confirm_timer;
 	bool opens_held;    /* the gate holds opens and hears of every writer that closes */
 	atomic_uint_fast64_t labels_fixed, labels_set; /* in fix mode; for imactl */
+	atomic_uint_fast64_t macs_fixed;
+	struct {
+		struct machinekeys keys;
+		struct evm_key key[2]; /* the same, for evm.h; the first makes new HMACs */
+		unsigned int n;
+		bool of_kernel; /* the kernel's EVM has a key of its own */
+		bool refused;	/* by daemon_begin_mode(): evm is log instead */
+	} evm;
 	bool enforce_refused; /* by daemon_preflight(): appraise is log instead */
 	struct grace grace;   /* until it is over failures are only told of */
 	struct failures *failures;
@@ -78,12 +110,17 @@ struct daemon {
 	char boot_id[BOOT_ID_MAX];
 	struct timespec started;
 	double started_after_boot; /* seconds */
+	uint32_t read_in_vain; /* events that it had read and not recorded; the event thread's */
+	uint64_t lost_told; /* when a violation was last recorded for lost events, ns; 0: never; the event thread's */
+	bool unread_lost; /* the same of events that an imad before this one has left unread */
+	double away; /* seconds without a daemon, if this one goes on with the state of another */
 	unsigned int processes_before; /* that ran when the hooks came up */
 
 	struct trust *trust; /* keys and deny list; daemon_trust() for all threads but the event loop's */
 	struct known *known; /* what passed as a file */
 	struct hooks *hooks;
 	struct gate *gate;
+	struct watcher *watcher; /* NULL: gate.watchdog = off */
 	struct sequencer *sequencer;
 	struct engine *engine;
 	struct mounts *mounts;
@@ -94,6 +131,8 @@ struct daemon {
 	unsigned int selinux_policies; /* loads of SELinux's policy, at the last look at its status */
 	struct data_watched watched[DATA_WATCHED];
 	struct sd_event_source *data_timer; /* only while a rule wants such data */
+
+	struct protection protection;
 
 	pthread_t late_thread;
 	int late_wake; /* eventfd */
@@ -113,8 +152,8 @@ struct daemon {
  */
 int daemon_compile_policy(struct daemon *d, const char *names, bool append, struct ruleset **ret, struct refusal *why);
 void ruleset_freep(struct ruleset **r);
-/* A template that imad can fill in for a file, by name or format; NULL if there is none. */
-const struct template *daemon_find_template(const char *name, size_t len);
+/* daemon.template, as the configuration says. 0 or -EINVAL, logged. */
+int daemon_set_template(struct daemon *d);
 /* What the active rules say of these facts, and the slots that they ask for. */
 struct imad_decision daemon_decide(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
 uint32_t daemon_match(const struct daemon *d, struct imad_facts *f, enum imad_func func, uint32_t mask);
@@ -126,6 +165,44 @@ struct trust *daemon_trust(const struct daemon *d);
 /* Read them again, as imactl and SIGHUP ask. */
 void daemon_keys_reload(void *arg, struct server_call *call);
 int daemon_on_hup(struct sd_event_source *source, const struct signalfd_siginfo *si, void *arg);
+
+enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* What our command line says. */
+#define OPTION_SETTINGS 7
+struct options {
+	const char *config;
+	const char *values[OPTION_SETTINGS]; /* of those settings that have an option */
+	bool check, force, detach;
+};
+/* main_options.c. Returns -1 to go on, else an exit code. */
+int daemon_parse_options(int argc, char **argv, struct options *o);
+/* All settings, keys and the first policy. 0 or negative errno, logged. */
+int daemon_configure(struct daemon *d, const struct options *o);
+
+/*
+ * main_guard.c: imad is kept from being switched off, as the settings say. Before anything is switched on: 0 or
+ * negative errno, logged; freed as the last of all.
+ */
+int daemon_start_guard(struct daemon *d);
+/* Somebody traces a process that is to be guarded: what would be refused is done already. 0, or -EBUSY, logged. */
+int daemon_check_tracer(const struct daemon *d);
+void daemon_free_guard(struct daemon *d);
+/* What is guarded may have changed. @anew: by whoever had unlocked, so that what was guarded before may be forgotten. */
+void daemon_guard_again(struct daemon *d, bool anew);
+struct json_object *daemon_guard_status(const struct daemon *d); /* to be freed */
+/* Why uses go unseen or imad can be switched off, a line each. */
+void daemon_guard_gaps(const struct daemon *d, void (*fn)(void *arg, const char *line), void *arg);
+/* An audit record of the guard's. */
+void daemon_guard_tell(const char *cause, const char *name, const char *comm, uint32_t pid, uint32_t uid);
+
+/* main_beat.c: from time to time it is looked at whether the hooks fire, and what has changed for the guard. */
+int daemon_start_beat(struct daemon *d);
+void daemon_stop_beat(struct daemon *d);
+
+/* main_unlock.c: requests of imactl unlock and lock. */
+void daemon_unlock_ask(void *arg, struct server_call *call);
+void daemon_unlock(void *arg, struct server_call *call);
+void daemon_lock(void *arg, struct server_call *call);
 
 /*
  * main_failures.c: a failed use, of which BPF has told: number it, keep it, audit and log it. What
@@ -166,6 +243,7 @@ int daemon_start_asks(struct daemon *d);
 void daemon_stop_asks(struct daemon *d);
 void daemon_explain(void *arg, struct server_call *call);
 void daemon_label(void *arg, struct server_call *call);
+void daemon_trim(void *arg, struct server_call *call);
 /* A request of imactl's, taken off the loop. */
 struct ask {
 	struct ask *next;
@@ -175,9 +253,10 @@ struct ask {
 	unsigned int half;     /* where its rules are in the map */
 	void (*run)(struct daemon *d, struct ask *a); /* answers */
 };
-/* main_explain.c, main_label.c */
+/* main_explain.c, main_label.c, main_trim.c */
 void daemon_run_explain(struct daemon *d, struct ask *a);
 void daemon_run_label(struct daemon *d, struct ask *a);
+void daemon_run_trim(struct daemon *d, struct ask *a);
 /* The payload as an object, NULL when it is none. */
 struct json_object *daemon_parse_request(const struct server_call *call);
 int64_t daemon_request_int(struct json_object *o, const char *key);
@@ -197,6 +276,27 @@ int daemon_preflight(const struct daemon *d, const struct policy *policy, struct
 int daemon_preflight_trust(const struct daemon *d, const struct trust *trust, struct refusal *why);
 /* As file_set_hash_label() or file_force_hash_label(), whoever's mount @fd came through. */
 int daemon_set_label(int fd, const struct digest *digest, bool force);
+/*
+ * main_evm.c: the key of the HMACs, as the settings say; without one, which is logged, nothing can be verified or made.
+ * What becomes of a use that fails by EVM, and the same for imad_judge().
+ */
+void daemon_load_evm(struct daemon *d);
+void daemon_unload_evm(struct daemon *d);
+enum imad_appraise daemon_evm_mode(const struct daemon *d);
+uint32_t daemon_evm_opts(const struct daemon *d);
+/* IMAD_FOUND_EVM() of the file behind @fd. */
+uint32_t daemon_evm_look(const struct daemon *d, const struct trust *trust, int fd);
+/* @found of its label, with that; evm = fix makes an HMAC that is missing. */
+uint32_t daemon_evm_find(struct daemon *d, const struct trust *trust, int fd, uint32_t found);
+/*
+ * Before the label is changed to @label: from now on that is right, too, if the present one is; @vouched: BPF says that it
+ * was, and the content has changed. 1: daemon_evm_renew() is to follow; 0: there is no HMAC to be kept; negative errno.
+ */
+int daemon_evm_before(const struct daemon *d, int fd, const uint8_t *label, size_t n, bool vouched);
+/* Make the HMAC that of what is there now, whatever it was. 1; 0: it needs none, or there is no key; negative errno. */
+int daemon_evm_renew(const struct daemon *d, int fd);
+/* main_relabel.c: engine_ops.relabel, and the HMAC with it. */
+int daemon_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret);
 /* appraise = fix: make the label of @fd that of its content, unless it is signed; @content tells it then. */
 void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content);
 /*
@@ -235,6 +335,13 @@ void daemon_watch_labels(struct daemon *d);
 /* main_ops.c: adapters from the engine, the gate and the mounts to the kernel rooms. */
 /* What BPF says of the file behind @fd; the ids in the facts are the daemon's. @written: as hooks_open(). 0 or negative errno. */
 int daemon_probe(struct daemon *d, int fd, uint64_t written, struct imad_probe *ret);
+/* What it is called in a record, and if that is too long, its last component. 0 or negative errno. */
+int daemon_name_of(struct daemon *d, int fd, char *ret);
+/* First in what stands behind engine_use.far: who opens the file, as engine_ops.reach says. */
+struct daemon_far {
+	int (*reach)(struct daemon *d, const struct daemon_far *far, struct engine_use *use);
+};
+
 extern const struct engine_ops daemon_engine_ops;
 extern const struct gate_ops daemon_gate_ops;
 extern const struct mounts_ops daemon_mounts_ops;
@@ -245,10 +352,30 @@ void daemon_stop_late(struct daemon *d);
 /* Call @fn when all that was used before is in the list. 0 or -ENOMEM. */
 int daemon_sync(struct daemon *d, void (*fn)(void *arg), void *arg);
 
+/*
+ * main_adopt.c: make the hooks, with the state that a dead daemon has left if it fits.
+ * 0 or negative errno, logged.
+ */
+int daemon_make_hooks(struct daemon *d);
+/* Around a change of keys or deny list: meanwhile, with @known false, nobody may go on with what was found. */
+void daemon_stamp_trust(struct daemon *d, bool known);
+/* A violation for the time without a daemon before this one, if there was one in this boot. Before anything is recorded. */
+void daemon_tell_gap(struct daemon *d);
+/* A violation for events that found no room since the last call. False: there was one a moment ago; call again, or @now. */
+bool daemon_tell_lost(struct daemon *d, bool now);
+/* Have it noted when what was read from the ring buffer by now has become records. */
+void daemon_note_batch(struct daemon *d);
+/* main_part.c: the loop has ended with @r: whether the programs stay, which they do for a restart and after a failure. */
+void daemon_part(struct daemon *d, int r);
+/* Whether systemd says that this unit is active, or there is no systemd. */
+bool daemon_unit_is_active(const char *unit);
+
 /* main_start.c: measure what runs, is mapped or open already. */
 void daemon_measure_running(struct daemon *d);
 /* ... and the files of a policy, each of which is closed then. */
 void daemon_measure_policy(struct daemon *d, struct ruleset *r);
+/* Appraise imad's own program and libraries, so that it can be started again when nobody answers. */
+void daemon_know_itself(struct daemon *d);
 
 /*
  * main_data.c: records of what is no file, as the active policy wants them. The labels

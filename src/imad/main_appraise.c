@@ -6,6 +6,7 @@
 #include <imad/appraise.h>
 #include <imad/file.h>
 #include <imad/known.h>
+#include <imad/label.h>
 #include <imad/log.h>
 #include <imad/util.h>
 
@@ -115,11 +116,26 @@ void daemon_know_content(struct daemon *d, void *scratch, int fd, uint32_t epoch
 	}
 }
 
+/* An HMAC that was right stays so. */
+static int set_fixed(struct daemon *d, int fd, const struct digest *digest, uint32_t *found)
+{
+	uint8_t label[LABEL_DIGEST_MAX];
+	size_t n = label_encode_digest(digest, label);
+	int keep = daemon_evm_before(d, fd, label, n, false) > 0, r = daemon_set_label(fd, digest, true);
+
+	if (r < 0 || (!keep && d->conf.evm != CONF_APPRAISE_FIX) || (!keep && IMAD_EVM(*found) > IMAD_EVM_MISSING))
+		return r;
+	r = daemon_evm_renew(d, fd);
+	if (r > 0)
+		*found = (*found & ~IMAD_FOUND_EVM(7)) | IMAD_FOUND_EVM(IMAD_EVM_PASS);
+	return r;
+}
+
 /* What the kernel's ima_fix_xattr() does; a signature over the content stays, whatever it says,
  * and so does what is on the deny list. */
 void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_content *content)
 {
-	unsigned int cause = imad_judge(0, 0, content->found);
+	unsigned int cause = imad_judge(0, 0, content->found & ~IMAD_FOUND_EVM(7));
 	const struct algo *algo = algo_by_id((int)IMAD_FOUND_ALGO(content->found));
 	static struct limit limit = LIMIT(20);
 	struct digest digest;
@@ -133,7 +149,7 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 		algo = d->hash;
 	r = file_hash(scratch, fd, &algo, 1, &digest);
 	if (r == 0)
-		r = daemon_set_label(fd, &digest, true);
+		r = set_fixed(d, fd, &digest, &content->found);
 	if (r < 0) {
 		if (daemon_may_tell(&limit, "labels that cannot be fixed"))
 			log_errno(LOG_WARNING, r, "cannot fix the label of '%s' (%s)", content->name, daemon_cause_text(cause));
@@ -141,6 +157,6 @@ void daemon_fix_label(struct daemon *d, void *scratch, int fd, struct engine_con
 	}
 	d->labels_fixed++;
 	log_msg(LOG_INFO, "label of '%s' fixed (%s)", content->name, daemon_cause_text(cause));
-	content->found &= IMAD_FOUND_VERITY | IMAD_FOUND_MODSIG | IMAD_FOUND_MODSIG_GOOD; /* which are none of the label's */
+	content->found &= IMAD_FOUND_VERITY | IMAD_FOUND_MODSIG | IMAD_FOUND_MODSIG_GOOD | IMAD_FOUND_EVM(7); /* which are none of the label's */
 	content->found |= IMAD_FOUND(IMAD_LABEL_HASH, 0, algo->id) | IMAD_FOUND_GOOD;
 }

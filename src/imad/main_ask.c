@@ -130,3 +130,8 @@ void daemon_label(void *arg, struct server_call *call)
 {
 	ask(arg, call, daemon_run_label);
 }
+
+void daemon_trim(void *arg, struct server_call *call)
+{
+	ask(arg, call, daemon_run_trim);
+}

@@ -10,6 +10,7 @@
 
 #include <imad/appended.h>
 #include <imad/appraise.h>
+#include <imad/file.h>
 #include <imad/finder.h>
 #include <imad/log.h>
 #include <imad/util.h>
@@ -43,6 +44,13 @@ int daemon_collect_beside(struct daemon *d, void *scratch, int fd, unsigned int 
 {
 	if ((needs & ENGINE_VERITY) && finder_verity_digest(fd, &content->verity) < 0)
 		content->verity.size = 0;
+	if (needs & ENGINE_META) {
+		int r = file_meta(fd, &content->meta);
+
+		if (r < 0)
+			return r;
+		content->has_meta = true;
+	}
 	return needs & (ENGINE_MODSIG | ENGINE_LABEL) ? collect_appended(d, scratch, fd, needs & ENGINE_LABEL, content) : 0;
 }
 

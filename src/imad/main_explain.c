@@ -181,6 +181,7 @@ static void add_use(struct daemon *d, const struct ask *a, json_object *list, st
 	uint32_t rule;
 
 	decision = decide(a, facts, func, mask, &rule);
+	decision.opts |= daemon_evm_opts(d);
 	add_str(o, "use", use);
 	add_str(o, "func", policy_func_name(func));
 	add_bool(o, "appraised", (decision.action & IMAD_APPRAISE) != 0);
@@ -229,7 +230,7 @@ static int find(struct daemon *d, int fd, const char *name, uint32_t *ret, struc
 	if (r == 0)
 		r = file_hash(hasher, fd, algos, n, digests);
 	if (r == 0) {
-		beside.found = finder_found(trust, fd, &label, digests, n, NULL);
+		beside.found = finder_found(trust, fd, &label, digests, n, NULL) | daemon_evm_look(d, trust, fd);
 		r = daemon_collect_beside(d, hasher, fd, ENGINE_LABEL, &beside);
 	}
 	file_hasher_free(hasher);
@@ -282,15 +283,11 @@ static int tell_now(struct telling *t, const struct ask *a, int fd, struct imad_
 /* The file behind the descriptor that came with the request, opened as the daemon may. Descriptor or negative errno. */
 static int open_again(struct daemon *d, int given, struct imad_probe *probe)
 {
-	struct stat st;
+	int r = given < 0 ? -EBADF : mounts_may_open(given);
 	char link[32];
 
-	if (given < 0)
-		return -EBADF;
-	if (fstat(given, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EMEDIUMTYPE;
+	if (r < 0)
+		return r;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", given);
 	return hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, 0, probe);
 }
@@ -333,7 +330,9 @@ static int explain(struct daemon *d, struct ask *a, json_object *root)
 	cleanup_close int fd = a->call->fd >= 0 ? open_again(d, a->call->fd, &probe) : -1;
 
 	if (!asked && fd < 0)
-		return refuse(a, fd, fd == -EMEDIUMTYPE ? "only regular files are appraised" : strerror(-fd));
+		return refuse(a, fd, fd == -EMEDIUMTYPE ? "only regular files are appraised" :
+				     fd == -EXDEV	? "imad opens no file of a FUSE filesystem" :
+						  strerror(-fd));
 	if (!asked)
 		number = failures_of(d->failures, probe.dev, probe.ino);
 	if ((asked || number) && !failures_visit(d->failures, number, tell_event, &t))

@@ -68,9 +68,17 @@ struct imad_change daemon_change_time(const struct imad_change *c)
 	return real;
 }
 
-/* As the kernel's IMA names what it was doing. */
+/* A change of what EVM vouches for. */
+static bool is_metadata(const struct failure *f)
+{
+	return f->func == IMAD_SETXATTR_CHECK && (f->cause == IMAD_CAUSE_IMMUTABLE || f->cause == IMAD_CAUSE_NOT_APPRAISED);
+}
+
+/* As the kernel's IMA and EVM name what they were doing. */
 static const char *op_of(const struct failure *f)
 {
+	if (is_metadata(f))
+		return "appraise_metadata";
 	if (f->func == IMAD_SETXATTR_CHECK)
 		return "set_data";
 	switch (f->cause) {
@@ -115,6 +123,7 @@ void daemon_tell_failure(struct daemon *d, struct failure *f)
 	cleanup(buf_done) struct buf body = { 0 }, fields = { 0 };
 	struct audit_failure told = { .cause = daemon_cause_text(f->cause), .name = f->name, .pid = f->pid, .uid = f->uid };
 	struct audit_subject who;
+	const char *type;
 
 	if (!may_tell(d)) {
 		failures_skip(d->failures);
@@ -136,7 +145,11 @@ void daemon_tell_failure(struct daemon *d, struct failure *f)
 	told.ino = f->ino;
 	audit_failure_body(&who, &told, &body);
 	add_fields(d, f, &fields);
-	audit_send(f->denied ? LOG_WARNING : LOG_NOTICE, f->denied ? "integrity_data" : "integrity_data_logged", &body, &fields);
+	if (is_metadata(f))
+		type = f->denied ? "integrity_metadata" : "integrity_metadata_logged";
+	else
+		type = f->denied ? "integrity_data" : "integrity_data_logged";
+	audit_send(f->denied ? LOG_WARNING : LOG_NOTICE, type, &body, &fields);
 }
 
 /* The digest that the label is to be compared with, else the first. */

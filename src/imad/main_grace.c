@@ -38,12 +38,31 @@ static void wait_for_silence(struct daemon *d)
 	grace_start(&d->grace, d->conf.appraise_grace_s * NS_PER_S, now_ns(), count_failures(d));
 }
 
+/* If EVM alone would deny what the host needs, it denies nothing, and the labels count as before. */
+static void begin_evm(struct daemon *d)
+{
+	struct refusal why = { "" }, unused;
+
+	if (d->conf.evm != CONF_APPRAISE_ENFORCE || daemon_preflight(d, &d->rules->policy, &why) == 0)
+		return;
+	d->conf.evm = CONF_APPRAISE_LOG;
+	d->evm.refused = daemon_preflight(d, &d->rules->policy, &unused) == 0;
+	if (d->evm.refused)
+		log_msg(LOG_ERR, "evm = enforce is refused, failures of EVM's are only told of: %s", why.text);
+	else
+		d->conf.evm = CONF_APPRAISE_ENFORCE; /* it is not for that */
+}
+
 void daemon_begin_mode(struct daemon *d)
 {
-	bool grace = d->conf.appraise == CONF_APPRAISE_ENFORCE && d->conf.appraise_grace_s;
+	/* Once is enough: who kills imad is not given time. */
+	bool grace = d->conf.appraise == CONF_APPRAISE_ENFORCE && d->conf.appraise_grace_s && !hooks_enforced(d->hooks);
 	struct refusal why = { "" };
-	int r = daemon_preflight(d, &d->rules->policy, &why);
+	int r;
 
+	if (!grace)
+		begin_evm(d);
+	r = daemon_preflight(d, &d->rules->policy, &why);
 	if (r < 0 && grace) {
 		log_msg(LOG_WARNING, "appraise = enforce would be refused as it is now: %s", why.text);
 	} else if (r < 0) {
@@ -59,6 +78,7 @@ void daemon_begin_mode(struct daemon *d)
 		log_msg(LOG_ERR, "labels are not protected: the kernel's inode_setxattr hook takes other arguments");
 		d->conf.protect_labels = false;
 	}
+	hooks_set_evm(d->hooks, daemon_evm_mode(d));
 	hooks_set_appraise(d->hooks, daemon_appraise_mode(d));
 }
 

@@ -71,12 +71,15 @@ static int reload(struct daemon *d, struct refusal *why)
 	}
 	log_msg(LOG_NOTICE, "keys read again: %zu trusted, %zu lines of the deny list", keyring_count(trust_keys(new)),
 		trust_denied_count(new));
+	daemon_stamp_trust(d, false);
 	pthread_mutex_lock(&lock);
 	old = d->trust;
 	d->trust = new;
 	pthread_mutex_unlock(&lock);
 	new = old; /* whoever works with it has a reference */
 	engine_new_trust(d->engine);
+	daemon_stamp_trust(d, true);
+	daemon_guard_again(d, false);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <imad/file.h>
 #include <imad/label.h>
 #include <imad/log.h>
+#include <imad/mounts.h>
 #include <imad/util.h>
 
 #include "main.h"
@@ -27,7 +28,7 @@ static const char *const answers[] = {
 	[LABELLED] = "{\"did\":\"labelled\"}", [LABEL_RIGHT] = "{\"did\":\"right\"}", [LABEL_SIGNED] = "{\"did\":\"signed\"}",
 };
 
-static int set(int fd, const uint8_t *label, size_t n)
+static int put(int fd, const uint8_t *label, size_t n)
 {
 	cleanup_close int again = -1;
 
@@ -41,6 +42,16 @@ static int set(int fd, const uint8_t *label, size_t n)
 	return fsetxattr(again, "security.ima", label, n, 0) < 0 ? -errno : LABELLED;
 }
 
+/* An HMAC that was right stays so; @vouch: who asks vouches for the file as it is. */
+static int set(const struct daemon *d, int fd, const uint8_t *label, size_t n, bool vouch)
+{
+	int keep = daemon_evm_before(d, fd, label, n, false), r = keep < 0 ? keep : put(fd, label, n), renewed = 0;
+
+	if (r >= 0 && (keep || vouch))
+		renewed = daemon_evm_renew(d, fd);
+	return renewed < 0 ? renewed : r;
+}
+
 static int set_given(const struct daemon *d, int fd, const char *hex)
 {
 	uint8_t label[LABEL_BYTES_MAX];
@@ -50,7 +61,7 @@ static int set_given(const struct daemon *d, int fd, const char *hex)
 		return -EOPNOTSUPP; /* whoever may do it can do it */
 	if (!n || n > sizeof(label) || hex_decode(hex, strlen(hex), label, n) < 0)
 		return -EBADMSG;
-	return set(fd, label, n);
+	return set(d, fd, label, n, false);
 }
 
 /* The label of the content. -EBUSY: it changed meanwhile. */
@@ -79,7 +90,15 @@ static int set_hash(struct daemon *d, int fd, const struct algo *algo, bool forc
 	if (hooks_state(d->hooks, fd, &after, &has_gen, &unused) < 0 || before.gen != after.gen)
 		return -EBUSY;
 	n = label_encode_digest(&digest, label);
-	return had == (ssize_t)n && !memcmp(old, label, n) ? LABEL_RIGHT : set(fd, label, n);
+	return had == (ssize_t)n && !memcmp(old, label, n) && !force ? LABEL_RIGHT : set(d, fd, label, n, force);
+}
+
+/* Of what is there. */
+static int set_hmac(const struct daemon *d, int fd)
+{
+	int r = daemon_evm_renew(d, fd);
+
+	return r < 0 ? r : r ? LABELLED : -EOPNOTSUPP;
 }
 
 static const char *text_of(struct json_object *request, const char *key)
@@ -93,19 +112,19 @@ static int label(struct daemon *d, struct ask *a)
 {
 	const char *given = text_of(a->request, "label"), *hash = text_of(a->request, "hash");
 	const struct algo *algo = hash ? algo_by_name(hash, strlen(hash)) : NULL;
+	bool hmac = daemon_request_int(a->request, "hmac");
 	struct imad_probe probe;
 	cleanup_close int fd = -1;
-	struct stat st;
 	char link[32];
 	int r;
 
-	if (a->call->fd < 0 || fstat(a->call->fd, &st) < 0 || !S_ISREG(st.st_mode) || (!given && (!algo || !algo->openssl)))
+	if (a->call->fd < 0 || mounts_may_open(a->call->fd) < 0 || (!given && !hmac && (!algo || !algo->openssl)))
 		return -EINVAL;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", a->call->fd);
 	fd = hooks_open(d->hooks, AT_FDCWD, link, O_RDONLY, 0, &probe);
 	if (fd < 0)
 		return fd;
-	r = given ? set_given(d, fd, given) : set_hash(d, fd, algo, daemon_request_int(a->request, "force"));
+	r = hmac ? set_hmac(d, fd) : given ? set_given(d, fd, given) : set_hash(d, fd, algo, daemon_request_int(a->request, "force"));
 	/* The next use is to be held, and not to fail because a mark hides it from the gate. */
 	if (r == LABELLED)
 		engine_writer_closed(d->engine, fd);

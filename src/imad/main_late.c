@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -15,11 +17,13 @@
 
 #include <imad/appraise.h>
 #include <imad/log.h>
+#include <imad/mounts.h>
 #include <imad/util.h>
 
 #include "main.h"
 
 #define DELETED " (deleted)"
+#define TELL_AGAIN_MS 1000
 
 struct sync_request {
 	void (*fn)(void *arg);
@@ -27,12 +31,27 @@ struct sync_request {
 	struct sync_request *next;
 };
 
-/* Open @path and keep it only if it is the very inode of the event. */
-static int open_if_same(struct daemon *d, const char *path, const struct imad_event *e)
+/* A late use whose file only a worker may open who can wait for ever. */
+struct late {
+	struct daemon_far far;
+	struct imad_event event; /* no longer than its path */
+};
+
+/* Open what is found at @at, and keep it only if it is the very inode of the event. Nothing of FUSE is asked for. */
+static int open_if_same(struct daemon *d, int at, const struct imad_event *e)
 {
 	struct imad_probe probe;
-	int fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);
+	struct statx st;
+	char path[64];
+	int fd;
 
+	if (statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
+		return -errno;
+	if (st.stx_ino != e->ino ||
+	    ((st.stx_dev_major << 20 | st.stx_dev_minor) != e->dev && mounts_kind_of(at, e->tgid) != MOUNTS_SAFE))
+		return -ESTALE;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
+	fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);
 	if (fd < 0 || (probe.ino == e->ino && probe.dev == e->dev))
 		return fd;
 	close(fd);
@@ -44,7 +63,6 @@ static int open_by_descriptor(struct daemon *d, const struct imad_event *e)
 {
 	char path[64];
 	struct dirent *entry;
-	struct stat st;
 	int fd = -ENOENT;
 	DIR *dir;
 
@@ -53,13 +71,24 @@ static int open_by_descriptor(struct daemon *d, const struct imad_event *e)
 	if (!dir)
 		return -errno;
 	while (fd < 0 && (entry = readdir(dir))) {
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) || st.st_ino != e->ino)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%u/fd/%.16s", e->tgid, entry->d_name);
-		fd = open_if_same(d, path, e);
+		cleanup_close int at = openat(dirfd(dir), entry->d_name, O_PATH | O_CLOEXEC);
+
+		if (at >= 0)
+			fd = open_if_same(d, at, e);
 	}
 	closedir(dir);
 	return fd;
+}
+
+/* From the root of its filesystem. */
+static void join_parts(const struct imad_event *e, char name[IMAD_EVENT_PATH_MAX])
+{
+	size_t len = 0;
+
+	name[0] = '\0';
+	for (uint32_t i = MIN(e->parts, IMAD_PARTS_MAX); i > 0 && len < IMAD_EVENT_PATH_MAX; i--)
+		len += (size_t)snprintf(name + len, IMAD_EVENT_PATH_MAX - len, "/%.*s", IMAD_NAME_MAX - 1,
+					e->path + (i - 1) * IMAD_NAME_MAX);
 }
 
 /* The event's path without what d_path() appends to that of an unlinked file. */
@@ -67,6 +96,10 @@ static void event_name(const struct imad_event *e, char name[IMAD_EVENT_PATH_MAX
 {
 	size_t n;
 
+	if (e->parts) {
+		join_parts(e, name);
+		return;
+	}
 	snprintf(name, IMAD_EVENT_PATH_MAX, "%s", e->path);
 	n = strlen(name);
 	if (e->deleted && n > strlen(DELETED) && !strcmp(name + n - strlen(DELETED), DELETED))
@@ -75,19 +108,55 @@ static void event_name(const struct imad_event *e, char name[IMAD_EVENT_PATH_MAX
 		memmove(name, strrchr(name, '/') + 1, strlen(strrchr(name, '/')));
 }
 
-/* BPF gives the path as seen from its user's root directory; that user may be gone by now. */
+/* As its user sees it, who may be gone by now; @near: without waiting for anybody. */
+static int open_by_path(struct daemon *d, const struct imad_event *e, const char *name, const char *root, bool near)
+{
+	cleanup_close int top = open(root, O_PATH | O_CLOEXEC | O_DIRECTORY), at = -1;
+
+	if (top < 0)
+		return -errno;
+	at = near ? mounts_at_hand(top, name) : mounts_walk(top, name, e->tgid);
+	return at < 0 ? at : open_if_same(d, at, e);
+}
+
+/* Of whom nobody has it open. */
+static int open_by_parts(struct daemon *d, const struct imad_event *e, const char *name, bool near)
+{
+	char at[MOUNTS_PATH_MAX];
+	const char *rest = mounts_reaching(e->dev, name, at);
+
+	return rest ? open_by_path(d, e, rest, at, near) : -ENOENT;
+}
+
 static int open_event_file(struct daemon *d, const struct imad_event *e, const char *name)
 {
-	char path[IMAD_EVENT_PATH_MAX + 32];
+	char root[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/root%s", e->tgid, name);
-	fd = open_if_same(d, path, e);
+	if (e->parts)
+		return open_by_parts(d, e, name, false);
+	snprintf(root, sizeof(root), "/proc/%u/root", e->tgid);
+	fd = open_by_path(d, e, name, root, false);
 	if (fd < 0)
 		fd = open_by_descriptor(d, e);
 	if (fd < 0)
-		fd = open_if_same(d, name, e);
+		fd = open_by_path(d, e, name, "/", false);
 	return fd;
+}
+
+/* In this thread, which must not wait. Negative errno: a worker has to try. */
+static int open_near(struct daemon *d, const struct imad_event *e, const char *name)
+{
+	char root[64];
+	int fd;
+
+	if (e->flags & IMAD_EVENT_FAR)
+		return -EAGAIN;
+	if (e->parts)
+		return open_by_parts(d, e, name, true);
+	snprintf(root, sizeof(root), "/proc/%u/root", e->tgid);
+	fd = open_by_path(d, e, name, root, true);
+	return fd < 0 ? open_by_path(d, e, name, "/", true) : fd;
 }
 
 static void on_failure(struct daemon *d, const struct imad_event *e, const char *name)
@@ -101,6 +170,46 @@ static void on_failure(struct daemon *d, const struct imad_event *e, const char 
 	memcpy(f.fs_id, e->fs_id, sizeof(f.fs_id));
 	f.comm[sizeof(f.comm) - 1] = f.fs_id[sizeof(f.fs_id) - 1] = '\0';
 	daemon_tell_failure(d, &f);
+}
+
+/*
+ * Used while nobody answered, and changed since: what was used is gone. What the kernel
+ * hashed then counts, or a violation says so. False: neither is wanted.
+ */
+static bool keep_what_was_used(struct daemon *d, const struct imad_event *e, struct engine_use *use)
+{
+	struct imad_verdict unused;
+	struct imad_gen now;
+	bool has_gen;
+
+	if (use->fd < 0 || !(e->flags & IMAD_EVENT_UNATTENDED) || use->writer ||
+	    hooks_state(d->hooks, use->fd, &now, &has_gen, &unused) < 0 || now.gen == e->gen)
+		return true;
+	close(use->fd);
+	use->fd = -1;
+	return e->slots & (IMAD_SLOTS_MEASURE | IMAD_SLOT_AUDIT);
+}
+
+static int reach_late(struct daemon *d, const struct daemon_far *far, struct engine_use *use)
+{
+	const struct imad_event *e = &((const struct late *)far)->event; /* its first member */
+	char name[IMAD_EVENT_PATH_MAX];
+
+	event_name(e, name);
+	use->fd = open_event_file(d, e, name);
+	return keep_what_was_used(d, e, use) ? 0 : -ENOENT;
+}
+
+/* NULL: out of memory. */
+static void *far_event(const struct imad_event *e)
+{
+	struct late *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->far.reach = reach_late;
+	memcpy(&l->event, e, offsetof(struct imad_event, path) + (e->parts ? sizeof(e->path) : strnlen(e->path, sizeof(e->path) - 1)));
+	return &l->far;
 }
 
 static void on_event(void *arg, const struct imad_event *e)
@@ -128,11 +237,15 @@ static void on_event(void *arg, const struct imad_event *e)
 		(void)engine_violation(d->engine, &use, e->type == IMAD_EVENT_TOMTOU ? "ToMToU" : "open_writers");
 		return;
 	}
-	use.fd = open_event_file(d, e, name);
 	if (e->digest_algo == d->hash->id) {
 		memcpy(digest.bytes, e->digest, digest.size);
 		use.digest = &digest;
 	}
+	use.fd = open_near(d, e, name);
+	if (use.fd < 0 && !(e->flags & IMAD_EVENT_FUSE))
+		use.far = far_event(e);
+	else if (!keep_what_was_used(d, e, &use) || (use.fd < 0 && use.writer))
+		return;
 	(void)engine_use(d->engine, &use); /* out of memory: nothing is left to tell it with */
 }
 
@@ -197,21 +310,26 @@ static void *run_late(void *arg)
 		{ .fd = d->late_wake, .events = POLLIN },
 	};
 	uint64_t count;
+	bool told;
 
 	pthread_setname_np(pthread_self(), "late");
+	told = daemon_tell_lost(d, false); /* of the daemon before this one */
 	while (!d->late_stop) {
 		struct sync_request *syncs;
 
-		(void)poll(fds, ARRAY_SIZE(fds), -1);
+		(void)poll(fds, ARRAY_SIZE(fds), told ? -1 : TELL_AGAIN_MS);
 		if (fds[1].revents)
 			(void)!read(d->late_wake, &count, sizeof(count)); /* only clears it */
 		syncs = take_syncs(d);
-		(void)hooks_events(d->hooks);
+		if (hooks_events(d->hooks) > 0)
+			daemon_note_batch(d);
+		told = daemon_tell_lost(d, syncs);
 		if (d->labels_changed) /* once, however many they were */
 			engine_regard_all(d->engine);
 		d->labels_changed = false;
 		start_barriers(d, syncs);
 	}
+	(void)daemon_tell_lost(d, true);
 	start_barriers(d, take_syncs(d));
 	return NULL;
 }

@@ -18,7 +18,6 @@
 #include "main.h"
 
 #define OVERLAYFS_MAGIC 0x794c7630
-#define RELABEL_TRIES 8
 
 static bool is_overlay(int fd)
 {
@@ -66,7 +65,7 @@ int daemon_probe(struct daemon *d, int fd, uint64_t written, struct imad_probe *
 }
 
 /* A path longer than PATH_MAX: IMA's name is the last component, and only BPF can tell that one. */
-static int name_of(struct daemon *d, int fd, char *ret)
+int daemon_name_of(struct daemon *d, int fd, char *ret)
 {
 	struct imad_probe probe;
 	int r = file_name(fd, ret);
@@ -140,7 +139,7 @@ static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, 
 	int r;
 
 	_Static_assert(ENGINE_NAME_MAX >= FILE_NAME_MAX && ENGINE_SIG_MAX >= FILE_LABEL_MAX, "buffers");
-	r = name_of(d, fd, ret->name);
+	r = daemon_name_of(d, fd, ret->name);
 	if (r == 0 && (needs & ENGINE_LABEL) && !label_goes(d, fd))
 		r = finder_read(fd, &label);
 	if (r < 0)
@@ -166,6 +165,7 @@ static int collect(struct daemon *d, void *scratch, int fd, unsigned int needs, 
 		ret->digest_sha1 = digests[sha1];
 	if (needs & ENGINE_LABEL) {
 		ret->found = finder_found(trust, fd, &label, digests, n, &ret->denied);
+		ret->found = daemon_evm_find(d, trust, fd, ret->found);
 		note_finding(d, trust, fd, ret, &label, digests, n);
 	}
 	return 0;
@@ -252,6 +252,21 @@ static void op_on_timeout(void *arg)
 	gate_count_timeout(((struct daemon *)arg)->gate);
 }
 
+/* Nor is anybody asked whether it was removed: the path is as the kernel has it in memory. */
+static int op_hint(void *arg, int fd, char *ret, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	(void)arg;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, size - 1);
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return 0;
+}
+
 static void op_submit(void *arg, struct measurement *m)
 {
 	sequencer_submit(((struct daemon *)arg)->sequencer, m);
@@ -273,106 +288,17 @@ static void op_listen(void *arg, int fd)
 	(void)gate_listen(((struct daemon *)arg)->gate, fd, is_overlay(fd)); /* if not, the label is set once, now */
 }
 
-static bool has_writers(struct daemon *d, int fd)
-{
-	struct imad_probe probe;
-
-	return daemon_probe(d, fd, 0, &probe) < 0 || probe.writers;
-}
-
-/* Who has just closed counts as a writer for a moment yet; who opens after that tells of itself again. */
-static bool keeps_writers(struct daemon *d, int fd)
-{
-	const struct timespec moment = { .tv_nsec = 2000000 };
-	unsigned int tries = 10;
-
-	while (has_writers(d, fd)) {
-		if (!--tries)
-			return true;
-		nanosleep(&moment, NULL);
-	}
-	return false;
-}
-
-/* Of the content, in the list's algorithm, or in its label's if that is right. 1: the label is; 0 or negative errno. */
-static int hash_for_label(struct daemon *d, void *scratch, int fd, struct digest *ret)
-{
-	cleanup(finder_done) struct finder label = { 0 };
-	const struct algo *algos[2] = { d->hash, NULL };
-	struct digest digests[2];
-	unsigned int n = 1;
-	int r = finder_read(fd, &label);
-
-	if (r == 0 && finder_needs_digest(&label) && finder_needs_digest(&label) != d->hash)
-		algos[n++] = finder_needs_digest(&label);
-	if (r == 0)
-		r = file_hash(scratch, fd, algos, n, digests);
-	if (r < 0)
-		return r;
-	*ret = digests[0];
-	if (!(finder_found(NULL, fd, &label, &digests[n - 1], 1, NULL) & IMAD_FOUND_GOOD))
-		return 0;
-	*ret = digests[n - 1];
-	return 1;
-}
-
-/* The name is found out only now: no relabelling that works need wait for it. */
-static void tell_unlabelled(struct daemon *d, int fd, int r)
-{
-	static struct limit limit = LIMIT(20);
-	char name[FILE_NAME_MAX];
-
-	if (!daemon_may_tell(&limit, "labels that cannot be kept"))
-		return;
-	if (name_of(d, fd, name) < 0)
-		strcpy(name, "?");
-	log_errno(LOG_WARNING, r, "cannot keep the label of '%s', which has changed", name);
-}
-
-/* 1: the label is made, 0: not now, -EAGAIN: something has moved meanwhile. */
-static int relabel_once(struct daemon *d, void *scratch, int fd, bool closed, struct digest *ret)
-{
-	struct imad_gen before, after;
-	struct imad_verdict unused;
-	struct imad_probe probe;
-	bool has_gen;
-	int r;
-
-	if ((closed ? keeps_writers(d, fd) : has_writers(d, fd)) ||
-	    hooks_state(d->hooks, fd, &before, &has_gen, &unused) < 0)
-		return 0;
-	if (!before.written && !(before.flags & IMAD_GEN_UPDATE))
-		return 0; /* done already, or somebody has set a label since */
-	r = hash_for_label(d, scratch, fd, ret);
-	if (r >= 0 && (hooks_state(d->hooks, fd, &after, &has_gen, &unused) < 0 || before.gen != after.gen))
-		return -EAGAIN;
-	if (r == 0)
-		r = daemon_set_label(fd, ret, false);
-	if (r < 0) {
-		tell_unlabelled(d, fd, r);
-		return r;
-	}
-	if (before.written)
-		(void)daemon_probe(d, fd, before.written, &probe); /* if not, the next use does it again */
-	return 1;
-}
-
-/* A new want can end a generation too, and that is no reason to let anybody in before the label is made. */
-static int op_relabel(void *arg, void *scratch, int fd, bool closed, struct digest *ret)
-{
-	unsigned int tries = RELABEL_TRIES;
-	int r;
-
-	do
-		r = relabel_once(arg, scratch, fd, closed, ret);
-	while (r == -EAGAIN && --tries);
-	return r == -EAGAIN ? 0 : r;
-}
-
 static void op_tell(void *arg, const struct hold *h, uint32_t found)
 {
 	if (!h->answered)
 		hooks_tell_open(((struct daemon *)arg)->hooks, h->tid, found);
+}
+
+static int op_reach(void *arg, const void *far, struct engine_use *use)
+{
+	const struct daemon_far *f = far;
+
+	return f->reach(arg, f, use);
 }
 
 const struct engine_ops daemon_engine_ops = {
@@ -397,11 +323,13 @@ const struct engine_ops daemon_engine_ops = {
 	.next_hold = op_next_hold,
 	.chain_hold = op_chain_hold,
 	.on_timeout = op_on_timeout,
+	.hint = op_hint,
 	.submit = op_submit,
 	.audit = op_audit,
 	.no_verity = daemon_tell_no_verity,
+	.reach = op_reach,
 	.listen = op_listen,
-	.relabel = op_relabel,
+	.relabel = daemon_relabel,
 	.tell = op_tell,
 };
 

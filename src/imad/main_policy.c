@@ -16,14 +16,24 @@
 
 #define SEPARATORS " |"
 
-const struct template *daemon_find_template(const char *name, size_t len)
+/* A format keeps its own name in the list, as with ima_template_fmt=. */
+int daemon_set_template(struct daemon *d)
 {
-	const struct template *t = template_find(name, len);
-	struct digest digest = { .algo = ALGO_SHA1, .size = algo_by_id(ALGO_SHA1)->size };
-	struct template_input in = { .digest = &digest, .digest_sha1 = &digest, .name = "" };
-	cleanup(buf_done) struct buf out = { 0 };
+	const char *text = d->conf.template;
+	size_t n = strlen(text);
 
-	return t && template_encode(t, &in, &out) == 0 ? t : NULL;
+	if (d->conf.template_is_format) {
+		if (!template_format_valid(text, n))
+			return log_errno(LOG_ERR, -EINVAL, "template_fmt '%s' is not a list of at most %d known fields, | between",
+					 text, TEMPLATE_FIELDS_MAX);
+		d->format = (struct template){ .name = text, .format = text };
+		d->template = &d->format;
+		return 0;
+	}
+	d->template = template_find(text, n);
+	if (!d->template && template_format_valid(text, n))
+		return log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown; such a list of fields is set by template_fmt", text);
+	return d->template ? 0 : log_errno(LOG_ERR, -EINVAL, "template '%s' is unknown", text);
 }
 
 static const char *template_ok(const char *name, size_t len)
@@ -157,34 +167,6 @@ static int check_name(const char *name, struct refusal *why)
 		      name, known);
 }
 
-static bool can_fill(const struct policy_slot *slot)
-{
-	return !slot->template || daemon_find_template(slot->template, strlen(slot->template));
-}
-
-/* What this version acts on: a rule that it would only store is refused, not ignored. */
-static int check_rules(const struct policy *p, struct refusal *why)
-{
-	cleanup(buf_done) struct buf text = { 0 };
-	const char *cannot = NULL;
-
-	for (unsigned int i = 0; i < p->n_rules && !cannot; i++) {
-		const struct imad_rule *r = &p->rules[i];
-
-		if (r->slot_bit && !can_fill(&p->slots[__builtin_ctz(r->slot_bit)]))
-			cannot = "does not fill this template";
-		if (cannot)
-			policy_print_rule(p, i, &text);
-	}
-	if (!cannot)
-		return 0;
-	buf_add_u8(&text, '\0');
-	if (buf_error(&text) < 0)
-		return refuse(why, -ENOMEM, "%s", strerror(ENOMEM));
-	return refuse(why, -EOPNOTSUPP, "this version %s: policy rule '%.*s'", cannot,
-		      (int)strcspn((char *)text.data, "\n"), (char *)text.data);
-}
-
 /* All names are looked at before any file is read. */
 static int check_names(const char *names, struct refusal *why)
 {
@@ -250,8 +232,6 @@ int daemon_compile_policy(struct daemon *d, const char *names, bool append, stru
 		return refuse(why, r, "too many policies loaded one on the other");
 	inactive = set->policy.n_inactive;
 	r = compile(d, set, names, why);
-	if (r == 0)
-		r = check_rules(&set->policy, why);
 	if (r < 0)
 		return r;
 	policy_bind_pcr(&set->policy, d->conf.pcr);

@@ -45,7 +45,15 @@ static uint32_t find(struct preflight *p, int fd)
 	n = finder_needs(p->trust, &finder, algos);
 	if (n && file_hash(p->hasher, fd, algos, n, digests) < 0)
 		return IMAD_FOUND(IMAD_LABEL_FAILED, 0, 0);
-	return finder_found(p->trust, fd, &finder, digests, n, NULL);
+	return finder_found(p->trust, fd, &finder, digests, n, NULL) | daemon_evm_look(p->d, p->trust, fd);
+}
+
+/* What EVM only tells of denies nothing. */
+static uint32_t cause_of(const struct preflight *p, const struct imad_decision *decision, uint32_t found)
+{
+	uint32_t opts = daemon_evm_opts(p->d), cause = imad_judge(decision->opts | opts, decision->algos, found);
+
+	return opts && imad_is_evm(cause) ? IMAD_CAUSE_PASS : cause;
 }
 
 static uint32_t cause_of_use(const struct preflight *p, struct imad_facts *f, enum imad_func func, uint32_t mask,
@@ -58,7 +66,7 @@ static uint32_t cause_of_use(const struct preflight *p, struct imad_facts *f, en
 	for (unsigned int i = 0; i < p->policy->n_rules; i++)
 		if (imad_decide(&decision, &p->policy->rules[i], f))
 			break;
-	return decision.action & IMAD_APPRAISE ? imad_judge(decision.opts, decision.algos, found) : IMAD_CAUSE_PASS;
+	return decision.action & IMAD_APPRAISE ? cause_of(p, &decision, found) : IMAD_CAUSE_PASS;
 }
 
 /* Executed, mapped or read by root. */

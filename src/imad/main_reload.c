@@ -155,6 +155,7 @@ int daemon_switch_policy(struct daemon *d, struct ruleset *set)
 	d->rules = set;
 	daemon_grace_restart(d);
 	mounts_prune(d->mounts, &set->policy);
+	daemon_guard_again(d, false);
 	daemon_measure_loaded_policy(d);
 	daemon_measure_data(d);
 	return 0;

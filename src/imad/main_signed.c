@@ -46,18 +46,19 @@ static int appraise(struct daemon *d, const struct policy_file *f, struct refusa
 {
 	struct imad_decision decision;
 	struct imad_probe probe;
-	uint32_t found = 0, cause;
+	uint32_t found = 0, cause = IMAD_CAUSE_NOT_APPRAISED;
 
 	if (!d->rules || d->conf.appraise == CONF_APPRAISE_OFF || daemon_probe(d, f->fd, 0, &probe) < 0)
 		return 0;
 	decision = daemon_decide(d, &probe.facts, IMAD_POLICY_CHECK, IMAD_MAY_READ);
 	if (!(decision.action & IMAD_APPRAISE))
 		return 0;
-	cause = find(d, f, &found) < 0 ? IMAD_CAUSE_NOT_APPRAISED : imad_judge(decision.opts, decision.algos, found);
+	if (find(d, f, &found) == 0)
+		cause = imad_judge(decision.opts | daemon_evm_opts(d), decision.algos, daemon_evm_find(d, d->trust, f->fd, found));
 	if (cause == IMAD_CAUSE_PASS)
 		return 0;
 	(void)refuse(why, f, daemon_cause_text(cause));
-	if (d->conf.appraise == CONF_APPRAISE_ENFORCE)
+	if (d->conf.appraise == CONF_APPRAISE_ENFORCE && !(daemon_evm_opts(d) && imad_is_evm(cause)))
 		return -EACCES;
 	log_msg(LOG_WARNING, "%s", why->text);
 	return 0;
@@ -110,7 +111,7 @@ static int check_signature(const struct daemon *d, const struct policy_file *f, 
 
 /* --- versions */
 
-#define VERSION_PATH IMAD_STATEDIR "/policy-version"
+#define VERSION_PATH POLICY_VERSION_PATH
 
 /* The highest version that was ever active; 0 if none was. */
 static int read_version(uint64_t *ret)
@@ -127,9 +128,10 @@ static int read_version(uint64_t *ret)
 	return got < 0 ? -errno : policy_version(text, n + (size_t)got, ret);
 }
 
+/* On disk when it returns, its name too: power that fails later must not bring the older one back. */
 static int write_version(uint64_t version)
 {
-	cleanup_close int fd = -1;
+	cleanup_close int fd = -1, dir = -1;
 	char text[32];
 	int n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)version);
 
@@ -139,7 +141,8 @@ static int write_version(uint64_t version)
 		return -errno;
 	if (write(fd, text, (size_t)n) != n || fsync(fd) < 0 || rename(VERSION_PATH ".new", VERSION_PATH) < 0)
 		return errno ? -errno : -ENOSPC;
-	return 0;
+	dir = open(IMAD_STATEDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 || fsync(dir) < 0 ? -errno : 0;
 }
 
 static int check_version(struct ruleset *set, const struct policy_file *f, struct refusal *why)
@@ -174,6 +177,7 @@ int daemon_keep_version(struct daemon *d)
 	r = write_version(d->rules->version);
 	if (r < 0)
 		log_errno(LOG_WARNING, r, "cannot keep the version of the policy in " VERSION_PATH);
+	daemon_guard_again(d, false); /* it is another file now */
 	return r;
 }
 

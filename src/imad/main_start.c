@@ -9,16 +9,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <systemd/sd-daemon.h>
+
 #include <imad/cgroups.h>
+#include <imad/file.h>
 #include <imad/log.h>
+#include <imad/mounts.h>
 #include <imad/util.h>
 
 #include "main.h"
 
+#define KEPT_MAX 48 /* FileDescriptorStoreMax= in imad.service */
+#define KEPT_NAME "own"
 #define CAP_SETGID_BIT 6
 #define CAP_SETUID_BIT 7
 
@@ -26,7 +33,11 @@ struct scan {
 	struct daemon *d;
 	pid_t pid;
 	struct imad_place place;
+	uint32_t only; /* slots; 0: all */
+	int *kept;     /* descriptors of what was looked at, KEPT_MAX of them; NULL: nobody wants them */
+	unsigned int n_kept;
 	struct imad_facts ids; /* of the process: only the ids are set */
+	bool own; /* files of the daemon's: they are here */
 	/* Mappings dealt with, as (device, inode) of /proc/PID/maps: libraries are mapped by everybody. */
 	struct {
 		uint64_t dev, ino;
@@ -59,36 +70,106 @@ static void read_ids(struct scan *s)
 	f->cap_setgid = caps >> CAP_SETGID_BIT & 1;
 }
 
-static void measure(struct scan *s, const char *path, enum imad_func func, uint32_t mask)
+static void keep(struct scan *s, const char *path)
 {
-	struct daemon *d = s->d;
-	struct imad_probe p;
-	struct stat st;
-	struct engine_use use = {
-		.fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &p),
-		.kind = MEASURE_START, .func = func, .pid = s->pid, .uid = s->ids.uid,
-		.place = s->place,
-	};
+	int fd = s->kept && s->n_kept < KEPT_MAX ? open(path, O_PATH | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		s->kept[s->n_kept++] = fd;
+}
+
+/* What somebody used before the start, as a worker finds it who can wait for ever. */
+struct started {
+	struct daemon_far far;
+	char path[96];
+	struct imad_facts ids;
+	uint32_t mask, only;
+};
+
+/* Open it, and what the policy says of this use. Negative errno: nothing, or it is gone. */
+static int look(struct daemon *d, const char *path, const struct imad_facts *ids, uint32_t mask, uint32_t only,
+		struct engine_use *use)
+{
 	struct imad_verdict verdict;
 	struct imad_gen gen;
+	struct imad_probe p;
+	struct stat st;
 	bool has_gen;
 
-	if (use.fd < 0)
-		return;
-	p.facts.uid = s->ids.uid, p.facts.euid = s->ids.euid, p.facts.suid = s->ids.suid;
-	p.facts.gid = s->ids.gid, p.facts.egid = s->ids.egid, p.facts.sgid = s->ids.sgid;
-	p.facts.cap_setuid = s->ids.cap_setuid, p.facts.cap_setgid = s->ids.cap_setgid;
-	p.facts.labels |= s->ids.labels;
-	use.slots = daemon_match(d, &p.facts, func, mask) & ~IMAD_SLOT_HASH;
-	use.flags = p.writers ? IMAD_GEN_WRITERS : 0;
-	if (!(use.slots & ~IMAD_SLOT_VERITY) || fstat(use.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    hooks_state(d->hooks, use.fd, &gen, &has_gen, &verdict) < 0) {
-		close(use.fd);
+	use->fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &p);
+	if (use->fd < 0)
+		return use->fd;
+	p.facts.uid = ids->uid, p.facts.euid = ids->euid, p.facts.suid = ids->suid;
+	p.facts.gid = ids->gid, p.facts.egid = ids->egid, p.facts.sgid = ids->sgid;
+	p.facts.cap_setuid = ids->cap_setuid, p.facts.cap_setgid = ids->cap_setgid;
+	p.facts.labels |= ids->labels;
+	use->slots = daemon_match(d, &p.facts, use->func, mask) & ~IMAD_SLOT_HASH & (only ? only : ~0u);
+	use->flags = p.writers ? IMAD_GEN_WRITERS : 0;
+	if (!(use->slots & ~IMAD_SLOT_VERITY) || fstat(use->fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    hooks_state(d->hooks, use->fd, &gen, &has_gen, &verdict) < 0) {
+		close(use->fd);
+		use->fd = -1;
+		return -ENOENT;
+	}
+	use->gen = gen.gen;
+	return 0;
+}
+
+static int reach_started(struct daemon *d, const struct daemon_far *far, struct engine_use *use)
+{
+	const struct started *s = (const struct started *)far; /* its first member */
+
+	return look(d, s->path, &s->ids, s->mask, s->only, use);
+}
+
+enum way { NEAR, FAR, FUSE };
+
+/* How it may be opened: here, or by who can wait, or not at all. */
+static enum way way_to(const struct scan *s, const char *path)
+{
+	cleanup_close int at = s->own ? -1 : open(path, O_PATH | O_CLOEXEC);
+	struct statx st;
+
+	if (at < 0 || statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0 ||
+	    hooks_is_gated(s->d->hooks, st.stx_dev_major << 20 | st.stx_dev_minor))
+		return NEAR;
+	return mounts_kind_of(at, (uint32_t)s->pid) == MOUNTS_FUSE ? FUSE : FAR;
+}
+
+static void measure_far(struct scan *s, const char *path, uint32_t mask, struct engine_use *use)
+{
+	struct started *far = calloc(1, sizeof(*far));
+	char name[FILE_NAME_MAX];
+	ssize_t n = readlink(path, name, sizeof(name) - 1);
+
+	if (!far || n < 0) {
+		free(far);
 		return;
 	}
-	use.gen = gen.gen;
+	name[n] = '\0';
+	*far = (struct started){ .far.reach = reach_started, .ids = s->ids, .mask = mask, .only = s->only };
+	snprintf(far->path, sizeof(far->path), "%s", path);
+	use->fd = -1;
+	use->name = name;
+	use->far = &far->far;
+	(void)engine_use(s->d->engine, use);
+}
+
+static void measure(struct scan *s, const char *path, enum imad_func func, uint32_t mask)
+{
+	struct engine_use use = {
+		.kind = MEASURE_START, .func = func, .pid = s->pid, .uid = s->ids.uid, .place = s->place,
+	};
+
+	enum way way = way_to(s, path);
+
+	if (way == FAR)
+		measure_far(s, path, mask, &use);
+	if (way != NEAR || look(s->d, path, &s->ids, mask, s->only, &use) < 0)
+		return;
 	s->found++;
-	(void)engine_use(d->engine, &use);
+	keep(s, path);
+	(void)engine_use(s->d->engine, &use);
 }
 
 /* True the first time. A hash set that grows; when it cannot, files are looked at once more. */
@@ -146,14 +227,16 @@ static void scan_descriptors(struct scan *s)
 {
 	char path[96];
 	struct dirent *entry;
-	struct stat target, link;
+	struct statx target;
+	struct stat link;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", s->pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		/* The link's own mode tells how the file is open: r for reading, w for writing. */
-		if (fstatat(dirfd(dir), entry->d_name, &target, 0) < 0 || !S_ISREG(target.st_mode) ||
+		if (statx(dirfd(dir), entry->d_name, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &target) < 0 ||
+		    !S_ISREG(target.stx_mode) ||
 		    fstatat(dirfd(dir), entry->d_name, &link, AT_SYMLINK_NOFOLLOW) < 0 || !(link.st_mode & S_IRUSR))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/fd/%.16s", s->pid, entry->d_name);
@@ -192,7 +275,7 @@ void daemon_measure_running(struct daemon *d)
 
 void daemon_measure_policy(struct daemon *d, struct ruleset *r)
 {
-	struct scan s = { .d = d, .pid = getpid() };
+	struct scan s = { .d = d, .pid = getpid(), .own = true };
 	char path[64];
 
 	read_ids(&s);
@@ -202,4 +285,31 @@ void daemon_measure_policy(struct daemon *d, struct ruleset *r)
 		close(r->files[i]);
 	}
 	r->n_files = 0;
+}
+
+/* systemd's copies of the last time are in our hands as well. */
+static void drop_kept(void)
+{
+	int n = sd_listen_fds(1);
+
+	for (int i = 0; i < n; i++)
+		close(SD_LISTEN_FDS_START + i);
+	if (n > 0)
+		(void)sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" KEPT_NAME);
+}
+
+void daemon_know_itself(struct daemon *d)
+{
+	int kept[KEPT_MAX];
+	struct scan s = { .d = d, .pid = getpid(), .only = IMAD_SLOT_APPRAISE, .own = true, .kept = kept };
+
+	read_ids(&s);
+	measure(&s, "/proc/self/exe", IMAD_BPRM_CHECK, IMAD_MAY_EXEC);
+	scan_maps(&s);
+	free(s.seen);
+	drop_kept();
+	/* An inode that somebody has open is not forgotten, nor what is known of it. */
+	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDPOLL=0\nFDNAME=" KEPT_NAME, kept, s.n_kept);
+	while (s.n_kept)
+		close(kept[--s.n_kept]);
 }

@@ -63,12 +63,16 @@ static void add_policy(struct daemon *d, json_object *root)
 static void add_list_and_tpm(struct daemon *d, json_object *root)
 {
 	struct sequencer_status s;
-	json_object *o, *banks;
+	json_object *o, *own, *banks;
 
 	sequencer_status(d->sequencer, &s);
 	o = add_object(root, "list");
 	add_int(o, "records", s.records);
+	add_int(o, "first", s.first);
 	add_int(o, "violations", s.violations);
+	own = add_object(o, "own_violations");
+	for (int i = 0; i < VIOLATION_KINDS; i++)
+		add_int(own, violation_word(i), s.own[i]);
 	add_int(o, "duplicates", s.duplicates);
 	add_int(o, "unextended", s.unextended);
 	add_str(o, "directory", d->conf.rundir);
@@ -83,7 +87,12 @@ static void add_list_and_tpm(struct daemon *d, json_object *root)
 	add_int(o, "extends", s.extends);
 	add_int(o, "extend_errors", s.extend_errors);
 	add_bool(o, "in_step", s.in_step);
-	add_int(o, "mean_extend_us", s.extends ? s.extend_ns / s.extends / 1000 : 0);
+	add_int(o, "extend_commands", s.commands);
+	add_int(o, "mean_extend_us", s.commands ? s.extend_ns / s.commands / 1000 : 0);
+	add_str(o, "mode", s.pipelined ? "pipelined" : "strict");
+	add_int(o, "outstanding", s.outstanding);
+	add_int(o, "batch", s.batch);
+	add_str(o, "batch_why", s.batch_why);
 	add_str(o, "error", s.tpm_error);
 }
 
@@ -148,6 +157,19 @@ static void add_gap(json_object *gaps, const char *fmt, ...)
 	json_object_array_add(gaps, json_object_new_string(text));
 }
 
+static void add_line(void *gaps, const char *line)
+{
+	add_gap(gaps, "%s", line);
+}
+
+static void add_own(const struct sequencer_status *s, json_object *gaps)
+{
+	for (int i = 0; i < VIOLATION_KINDS; i++)
+		if (s->own[i])
+			add_gap(gaps, VIOLATION_PREFIX "%s is in the list %llu times: imactl explain " VIOLATION_PREFIX "%s",
+				violation_word(i), (unsigned long long)s->own[i], violation_word(i));
+}
+
 static void add_ungated(void *gaps, const struct mounts_entry *e)
 {
 	if (e->reason && e->matters)
@@ -179,6 +201,10 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 	add_int(o, "denied_lines", trust_denied_count(d->trust));
 	add_int(o, "labels_set", d->labels_set);
 	add_bool(o, "protect_labels", d->conf.protect_labels);
+	add_str(o, "evm", modes[d->conf.evm]);
+	add_bool(o, "evm_key", d->evm.n > 0);
+	add_bool(o, "evm_refused", d->evm.refused);
+	add_int(o, "macs_fixed", d->macs_fixed);
 	json_object_object_add(o, "enforce_refused", json_object_new_boolean(d->enforce_refused));
 	add_int(o, "audit_dropped", audit_dropped());
 	add_int(o, "audit_held_back", d->all_held_back + hooks_untold(d->hooks));
@@ -197,6 +223,8 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 	gate_counters(d->gate, &g);
 	add_gap(gaps, "imad came up %.1f s after the kernel: what ended before is not in the list, what still ran then "
 		"(%u processes) is, as kind \"start\"", d->started_after_boot, d->processes_before);
+	if (d->away > 0)
+		add_gap(gaps, "there was no imad for %.1f s before this one: what was used then is recorded late, not held", d->away);
 	if (d->hold == IMAD_HOLD_ACCESS)
 		add_gap(gaps, "a file that is mapped before it is ever read is hashed by the kernel before the mapping "
 			"and recorded after (kind \"late\"); gate.hold = open holds it instead");
@@ -212,10 +240,17 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 			(unsigned long long)c->unlabelled);
 	if (c->lost)
 		add_gap(gaps, "%llu events found no room in the ring buffer", (unsigned long long)c->lost);
+	if (!d->watcher)
+		add_gap(gaps, "gate.watchdog = off: if imad hangs, whoever uses a new file waits until somebody ends it");
+	daemon_guard_gaps(d, add_line, gaps);
 	if (!s.tpm)
 		add_gap(gaps, "no TPM: nothing anchors the list");
+	if (s.pipelined)
+		add_gap(gaps, "tpm.mode = pipelined: what plain users use goes on before its record is extended; what they run "
+			"could keep the last of them (32 records, 100 ms) out of the TPM if it took over the machine in that time");
 	if (!s.in_step)
 		add_gap(gaps, "list and PCR do not agree: somebody else extended the PCR, or records were lost");
+	add_own(&s, gaps);
 	mounts_each(d->mounts, add_ungated, gaps);
 }
 
@@ -233,6 +268,7 @@ int daemon_status(struct daemon *d, struct buf *json)
 	add_str(root, "hash", d->hash->name);
 	add_str(root, "template", d->template->name);
 	add_appraise(d, root, &c);
+	json_object_object_add(root, "protection", daemon_guard_status(d));
 	add_list_and_tpm(d, root);
 	add_gate(d, root);
 	mounts_each(d->mounts, add_filesystem, add_array(root, "filesystems"));

@@ -94,6 +94,15 @@ static bool leads_to_mount(const char *path, unsigned int mount_id)
 	       (st.stx_mask & STATX_MNT_ID) && st.stx_mnt_id == mount_id;
 }
 
+/* Whether an open may have to wait for a process or another machine. */
+static bool is_far(const char *type)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(never_gated); i++)
+		if (type_is(type, never_gated[i].type))
+			return never_gated[i].reason != no_content;
+	return false;
+}
+
 static bool can_match(const struct policy *p, const struct imad_facts *f)
 {
 	return policy_can_match_fs(p, f->fsmagic, f->fsname, f->fsuuid);
@@ -347,8 +356,39 @@ void mounts_each(const struct mounts *m, void (*fn)(void *arg, const struct moun
 			.path = sb->path,
 			.reason = sb->reason,
 			.matters = sb->reason != no_rule_matches && sb->reason != no_content,
+			.far = is_far(sb->type),
 		};
 
 		fn(arg, &e);
 	}
+}
+
+/* What is left of @name below @root, NULL: it is not there. */
+static const char *below(const char *name, const char *root)
+{
+	size_t n = strcmp(root, "/") ? strlen(root) : 0;
+
+	return strncmp(name, root, n) == 0 && name[n] == '/' ? name + n : NULL;
+}
+
+const char *mounts_reaching(uint32_t s_dev, const char *name, char ret[MOUNTS_PATH_MAX])
+{
+	cleanup_free char *line = NULL;
+	unsigned int major_id, minor_id;
+	const char *rest = NULL;
+	char root[4096];
+	size_t size = 0;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	while (f && !rest && getline(&line, &size, f) > 0) {
+		if (sscanf(line, "%*u %*d %u:%u %4095s %4095s", &major_id, &minor_id, root, ret) != 4 ||
+		    (major_id << 20 | minor_id) != s_dev)
+			continue;
+		unescape(root);
+		unescape(ret);
+		rest = below(name, root);
+	}
+	if (f)
+		fclose(f);
+	return rest;
 }

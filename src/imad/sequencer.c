@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The queue, the thread, and the life of one measurement: encode, drop if it is
- * in the list, append, extend, say that it is done. As in the kernel's IMA a
- * record that could not be appended is an error of the measurement, and one that
- * could not be extended is not.
+ * in the list, append, extend, say that it is done. What is queued together is
+ * extended together, if one command can do that, and done after that, in its order.
+ * As in the kernel's IMA a record that could not be appended is an error of the
+ * measurement, and one that could not be extended is not.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,6 +73,8 @@ int seq_append(struct sequencer *s, const struct list_record *rec, const struct 
 
 	if (!r)
 		r = store_append(s->store, rec, (const char *)s->info.data);
+	if (!r && rec->violation)
+		seq_count_own(s, m->name, m->name ? strlen(m->name) : 0);
 	say_store(s, r);
 	return r;
 }
@@ -100,6 +103,7 @@ static int record_make(struct sequencer *s, const struct measurement *m, struct 
 		.digest_modsig = m->digest_modsig.size ? &m->digest_modsig : NULL,
 		.modsig = m->modsig,
 		.modsig_len = m->modsig_len,
+		.meta = m->meta,
 		.violation = m->violation,
 	};
 	unsigned int pcr = m->pcr < 0 ? s->pcr : (unsigned int)m->pcr;
@@ -110,7 +114,7 @@ static int record_make(struct sequencer *s, const struct measurement *m, struct 
 	return list_make(pcr, m->template ? m->template : s->template, &in, &s->data, ret);
 }
 
-int seq_measure(struct sequencer *s, struct measurement *m)
+int seq_add(struct sequencer *s, struct measurement *m)
 {
 	struct list_record rec;
 	struct seq_pcr *p = NULL;
@@ -122,32 +126,49 @@ int seq_measure(struct sequencer *s, struct measurement *m)
 	if (!r && !m->violation) /* each violation is an event of its own */
 		r = look_up(s, &rec, &key);
 	s->now.duplicates += r == 1;
+	if (r == 1 && !seq_pipe_may(s, m)) /* the record may be on its way */
+		seq_pipe_drain(s);
+	if (!r && s->batch.n && s->batch.p->value.pcr != rec.pcr)
+		seq_send(s);
 	if (!r)
 		r = seq_pcr_get(s, rec.pcr, &p);
 	if (r)
 		return r;
-	start = store_size(s->store);
+	start = seq_archive_size(s) + store_size(s->store);
 	r = seq_append(s, &rec, m);
 	if (r < 0)
 		return r;
 	if (!m->violation)
 		dedup_add(s->seen, rec.pcr, key.bytes);
-	seq_extend(s, p, &rec, start);
+	seq_extend(s, p, &rec, start, seq_pipe_may(s, m));
 	return 0;
 }
 
-static void publish(struct sequencer *s)
+int seq_measure(struct sequencer *s, struct measurement *m)
+{
+	int r = seq_add(s, m);
+
+	seq_send(s);
+	return r;
+}
+
+void seq_publish(struct sequencer *s)
 {
 	s->now.records = store_records(s->store);
+	s->now.first = store_first(s->store);
 	s->now.violations = store_violations(s->store);
-	if (s->tpm)
+	s->now.outstanding = seq_pipe_count(s);
+	if (s->tpm && !s->now.outstanding)
 		snprintf(s->now.tpm_error, sizeof(s->now.tpm_error), "%s", tpm_error(s->tpm));
 	pthread_mutex_lock(&s->lock);
 	s->published = s->now;
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Take all that is queued; NULL when records wait for the TPM and it is time to try, or at the end. */
+/*
+ * The next of what is queued. NULL when there is none and somebody is held, when records wait for the TPM and it is
+ * time to try, when the pipe failed, and at the end.
+ */
 static struct measurement *queue_take(struct sequencer *s, bool *ret_stop)
 {
 	struct timespec until = { .tv_sec = (time_t)(s->retry_at / 1000),
@@ -155,37 +176,93 @@ static struct measurement *queue_take(struct sequencer *s, bool *ret_stop)
 	struct measurement *m;
 	int r = 0;
 
-	pthread_mutex_lock(&s->lock);
-	while (!s->head && !s->stop && !r)
-		r = s->now.unextended ? pthread_cond_timedwait(&s->work, &s->lock, &until)
-				      : pthread_cond_wait(&s->work, &s->lock);
-	m = s->head;
-	s->head = NULL;
-	s->tail = &s->head;
-	*ret_stop = s->stop && !m;
-	pthread_mutex_unlock(&s->lock);
+	if (!s->taken) {
+		pthread_mutex_lock(&s->lock);
+		while (!s->head && !s->held && !s->stop && !s->pipe_failed && !r)
+			r = s->now.unextended ? pthread_cond_timedwait(&s->work, &s->lock, &until)
+					      : pthread_cond_wait(&s->work, &s->lock);
+		s->pipe_failed = false;
+		s->taken = s->head;
+		s->head = NULL;
+		s->tail = &s->head;
+		*ret_stop = s->stop && !s->taken && !s->held;
+		pthread_mutex_unlock(&s->lock);
+	}
+	m = s->taken;
+	if (m)
+		s->taken = m->next;
 	return m;
+}
+
+static void hold(struct sequencer *s, struct measurement *m)
+{
+	m->next = NULL;
+	*s->held_end = m;
+	s->held_end = &m->next;
+}
+
+/* Extended or not, all that are held are done. */
+static void answer(struct sequencer *s)
+{
+	struct measurement *m = s->held, *next;
+
+	s->held = NULL;
+	s->held_end = &s->held;
+	seq_publish(s);
+	for (; m; m = next) {
+		next = m->next; /* @m is its maker's again once it is done */
+		m->done(m, m->result);
+	}
+}
+
+static void tell_resets(struct sequencer *s)
+{
+	if (!s->untold)
+		return;
+	seq_tell_resets(s);
+	seq_publish(s);
+}
+
+static void start_over(struct sequencer *s)
+{
+	if (!s->was_reset)
+		return;
+	seq_start_over(s);
+	seq_publish(s);
 }
 
 static void *sequencer_thread(void *arg)
 {
 	struct sequencer *s = arg;
-	struct measurement *m, *next;
+	struct measurement *m;
 	bool stop = false;
-	int r;
 
 	while (!stop) {
-		for (m = queue_take(s, &stop); m; m = next) {
-			next = m->next; /* @m is its maker's again once it is done */
-			r = m->done == barrier_done ? 0 : seq_measure(s, m);
-			publish(s);
-			m->done(m, r);
+		m = queue_take(s, &stop);
+		if (m) {
+			m->result = m->done == barrier_done ? 0 : seq_add(s, m);
+			hold(s, m);
 		}
+		if (m && m->done != barrier_done && s->batch.n)
+			continue; /* there may be more for the same command */
+		seq_send(s);
+		if (m && m->done == barrier_done)
+			seq_pipe_drain(s);
+		else
+			seq_pipe_collect(s);
+		answer(s);
+		if (!s->noted)
+			seq_former_note(s);
+		start_over(s);
+		tell_resets(s); /* of that nobody who waits need wait, too */
 		if (s->now.unextended && seq_now_ms() >= s->retry_at) {
 			seq_catch_up(s);
-			publish(s);
+			seq_publish(s);
+			start_over(s);
+			tell_resets(s);
 		}
 	}
+	seq_pipe_drain(s);
 	return NULL;
 }
 
@@ -199,8 +276,12 @@ static struct sequencer *sequencer_alloc(const struct sequencer_config *c)
 	s->pcr = c->pcr;
 	s->template = c->template;
 	s->hash = c->hash;
+	s->bank_lists = c->bank_lists;
+	s->rundir = c->rundir;
+	s->statedir = c->statedir ? c->statedir : IMAD_STATEDIR;
 	s->securityfs = c->securityfs ? c->securityfs : "/sys/kernel/security";
 	s->tail = &s->head;
+	s->held_end = &s->held;
 	s->now.in_step = true;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -268,13 +349,16 @@ int sequencer_new(const struct sequencer_config *c, struct sequencer **ret)
 	if (!r)
 		r = list_open(s, c);
 	if (!r)
-		r = seq_boot(s, c->tcti);
+		r = seq_boot(s, c);
 	if (r < 0) {
 		if (s->store)
 			store_discard(s->store);
 		return r;
 	}
-	publish(s);
+	r = c->pipelined && s->tpm ? seq_pipe_start(s) : 0;
+	if (r < 0)
+		return log_errno(LOG_ERR, r, "cannot start the pipe to the TPM");
+	seq_publish(s);
 	r = -pthread_create(&s->thread, NULL, sequencer_thread, s);
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "cannot start the sequencer");
@@ -294,11 +378,13 @@ void sequencer_free(struct sequencer *s)
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
 	}
+	seq_pipe_stop(s);
 	if (s->now.unextended)
 		log_msg(LOG_WARNING, "%" PRIu64 " records of the list are not extended", s->now.unextended);
 	for (size_t i = 0; i < ARRAY_SIZE(s->pcrs); i++)
 		free(s->pcrs[i]);
 	tpm_free(s->tpm);
+	seq_archive_close(s);
 	store_free(s->store);
 	dedup_free(s->seen);
 	cgroups_free(s->cgroups);

@@ -3,7 +3,8 @@
  * The start: which banks, whether the PCR is ours to use, record 0. Two writers
  * with two lists would make one PCR worthless for both, so a PCR that the kernel's
  * IMA extends is refused; with nothing but boot_aggregate in it, that record is
- * copied and the list goes on from there.
+ * copied and the list goes on from there. Only if the TPM itself says that it was not reset since another boot of ours
+ * used that PCR, the list begins all the same, and says that its PCR proves nothing.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,8 +35,9 @@ static void banks_set(struct sequencer *s)
 	memcpy(s->now.banks, s->banks, sizeof(s->now.banks));
 }
 
-static void start_tpm(struct sequencer *s, const char *tcti)
+static void start_tpm(struct sequencer *s, const struct sequencer_config *c)
 {
+	const char *tcti = c->tcti;
 	int r = -ENODEV;
 
 	if (tcti && strcmp(tcti, "none"))
@@ -43,6 +45,7 @@ static void start_tpm(struct sequencer *s, const char *tcti)
 	if (r < 0)
 		log_errno(LOG_WARNING, r, "going on without a TPM: the list is not anchored");
 	banks_set(s);
+	seq_batch_prove(s, c->batch);
 }
 
 /* At most @max bytes of a file of securityfs, behind what is in @out. */
@@ -98,15 +101,6 @@ static bool only_boot_aggregate(const struct buf *bytes, struct list_record *ret
 	return n > 0 && (size_t)n == bytes->len && ret->pcr == KERNEL_PCR && !ret->violation &&
 	       template_decode(ret->template, ret->data, ret->data_len, &f) == 0 &&
 	       f.name_len == strlen(BOOT_AGGREGATE) && !memcmp(f.name, BOOT_AGGREGATE, f.name_len);
-}
-
-static bool is_zero(const struct pcr_value *v)
-{
-	struct pcr_value zero = *v;
-
-	for (unsigned int i = 0; i < zero.n; i++)
-		memset(zero.bank[i].bytes, 0, zero.bank[i].size);
-	return seq_values_equal(v, &zero);
 }
 
 /* Whether each bank of @v is the replay of this record alone, by its own hash or by padded SHA-1. */
@@ -232,8 +226,15 @@ static int new_list(struct sequencer *s, uint64_t n_kernel)
 	if (n_kernel && only_boot_aggregate(&bytes, &rec) && (!s->tpm || is_replay_of(&v, &rec)))
 		return import(s, p, &rec, &v);
 	/* A kernel that found no TPM at boot has a record and never extends. */
-	if (is_zero(&v))
+	if (seq_is_zero(&v))
 		return own_boot_aggregate(s);
+	/* What the list of another kernel led to, and maybe this kernel's boot_aggregate. */
+	if (*s->former) {
+		seq_foreign(s, p, &v);
+		r = own_boot_aggregate(s);
+		seq_tell_resets(s);
+		return r;
+	}
 	if (n_kernel)
 		return refuse(n_kernel);
 	log_msg(LOG_ERR,
@@ -243,6 +244,7 @@ static int new_list(struct sequencer *s, uint64_t n_kernel)
 
 static int begin(struct sequencer *s)
 {
+	_Static_assert(STORE_BANKS_MAX >= PCR_BANKS_MAX, "lists of all banks");
 	uint64_t n_kernel = 0;
 	int r;
 
@@ -253,9 +255,18 @@ static int begin(struct sequencer *s)
 		if (n_kernel > 1)
 			return refuse(n_kernel);
 	}
+	r = store_banks(s->store, s->banks, s->bank_lists ? s->n_banks : 0);
+	if (r < 0)
+		return r;
+	r = seq_former_find(s);
+	if (r < 0)
+		return r;
 	if (!store_records(s->store))
 		return new_list(s, n_kernel);
+	s->now.continued = true;
 	r = seq_replay(s);
+	if (!r)
+		seq_tell_resets(s);
 	if (!r && s->now.unextended) {
 		log_msg(LOG_NOTICE, "%" PRIu64 " records were left to extend", s->now.unextended);
 		seq_catch_up(s);
@@ -271,19 +282,23 @@ static void drop_tpm(struct sequencer *s)
 	for (size_t i = 0; i < ARRAY_SIZE(s->pcrs); i++)
 		free(take_ptr(s->pcrs[i]));
 	s->now.unextended = 0;
+	s->untold = false;
 	s->tpm_lost = false;
 	banks_set(s);
+	seq_batch_single(s, "no TPM");
 }
 
-int seq_boot(struct sequencer *s, const char *tcti)
+int seq_boot(struct sequencer *s, const struct sequencer_config *c)
 {
 	int r;
 
-	start_tpm(s, tcti);
+	start_tpm(s, c);
 	r = begin(s);
 	if (s->tpm && (r == -EIO || r == -EREMOTEIO)) {
 		drop_tpm(s);
 		r = begin(s);
 	}
+	if (!r)
+		seq_former_note(s);
 	return r < 0 && r != -EADDRINUSE ? log_errno(LOG_ERR, r, "cannot begin the measurement list") : r;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the list into the PCRs. A record that the TPM did not take stays in the
- * list and waits; it is extended later, in order, after the PCR was read and found
- * where we left it. A record whose fate is unknown is settled by reading the PCR:
- * the value before it, the value after it, or somebody else's. An extend cannot
- * be undone, so none is ever repeated on a guess.
+ * From the list into the PCRs, several records by one command where the TPM can do that (sequencer_batch.c). A record
+ * that the TPM did not take stays in the list and waits; it is extended later, in order, after the PCR was read and
+ * found where we left it. Records whose fate is unknown are settled by reading the PCR: the value before them, the
+ * value after one of them (after the last, of a TPM that does all of a command or nothing), or somebody else's. An
+ * extend cannot be undone, so none is ever repeated on a guess.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS   30000
+#define REFUSED_MAX    2 /* commands with several records, while those with one are taken: then there are no more of them */
 
 static uint64_t now_ns(void)
 {
@@ -46,16 +47,13 @@ bool seq_values_equal(const struct pcr_value *a, const struct pcr_value *b)
 	return true;
 }
 
-void seq_foreign(struct sequencer *s, struct seq_pcr *p)
+bool seq_is_zero(const struct pcr_value *v)
 {
-	if (p->foreign)
-		return;
-	p->foreign = true;
-	s->now.in_step = false;
-	log_msg(
-	    LOG_ERR,
-	    "PCR %u holds what is not in the measurement list: nothing can be proved by it before a reboot",
-	    p->value.pcr);
+	struct pcr_value zero = *v;
+
+	for (unsigned int i = 0; i < zero.n; i++)
+		memset(zero.bank[i].bytes, 0, zero.bank[i].size);
+	return seq_values_equal(v, &zero);
 }
 
 int seq_pcr_make(struct sequencer *s, unsigned int pcr, struct seq_pcr **ret)
@@ -87,21 +85,24 @@ int seq_pcr_get(struct sequencer *s, unsigned int pcr, struct seq_pcr **ret)
 	struct pcr_value v;
 	int r;
 
+	if (is_new)
+		seq_pipe_drain(s);
 	r = seq_pcr_make(s, pcr, ret);
 	if (r < 0 || !is_new || !s->tpm || s->tpm_lost)
 		return r;
 	/* A TPM that cannot be asked now is asked again before the first extend that succeeds late. */
 	if (pcr_read(s, pcr, &v) == 0 && !seq_values_equal(&v, &(*ret)->value))
-		seq_foreign(s, *ret);
+		seq_foreign(s, *ret, &v);
 	return 0;
 }
 
-static int digests_make(const struct sequencer *s, const struct list_record *rec, struct digest *d)
+/* Of the record at byte @start. */
+static int digests_make(const struct sequencer *s, const struct list_record *rec, uint64_t start, struct digest *d)
 {
 	int r = 0;
 
 	for (unsigned int i = 0; i < s->n_banks && !r; i++)
-		r = pcr_record_digest(rec, s->banks[i], false, &d[i]);
+		r = pcr_record_digest(rec, s->banks[i], !start && s->padded[i], &d[i]);
 	return r;
 }
 
@@ -117,25 +118,69 @@ static int value_advance(struct pcr_value *v, const struct digest *d)
 	return r;
 }
 
-/* One command for all banks, timed; the software PCR follows the TPM. */
-static int extend_now(struct sequencer *s, struct seq_pcr *p, const struct digest *d)
+/* A TPM that takes records one by one and not together has lost its proof; one that fails at times has not. */
+static void count_refusal(struct sequencer *s, unsigned int n, int r)
 {
-	struct pcr_value next = p->value;
-	uint64_t start;
-	int r;
+	if (n > 1 && r != -EREMOTEIO)
+		s->refused = r ? s->refused + 1 : 0;
+	if (n > 1 || r || s->refused < REFUSED_MAX)
+		return;
+	s->refused = 0;
+	log_msg(LOG_WARNING, "TPM takes records one by one and refuses %u together: they are not put together any more", s->batch_max);
+	seq_batch_single(s, "the TPM refused what it took at the start");
+}
 
-	r = value_advance(&next, d);
-	if (!r && s->tpm) {
-		start = now_ns();
-		r = tpm_extend(s->tpm, p->value.pcr, d, s->n_banks);
-		s->now.extend_ns += now_ns() - start;
-		s->now.extends += r == 0;
-	}
-	if (!r)
-		p->value = next;
-	s->now.extend_errors += r < 0;
-	s->tpm_lost |= r == -EREMOTEIO;
+int seq_command(const struct sequencer *s, const struct seq_batch *b, struct pcr_value *ret_next, uint64_t *ret_ns)
+{
+	struct pcr_value next = b->p->value;
+	uint64_t start;
+	int r = 0;
+
+	for (unsigned int i = 0; i < b->n && !r; i++)
+		r = value_advance(&next, b->d + i * s->n_banks);
+	*ret_next = next;
+	*ret_ns = 0;
+	if (r < 0 || !s->tpm)
+		return r;
+	start = now_ns();
+	r = tpm_extend(s->tpm, b->p->value.pcr, b->d, b->n * s->n_banks);
+	*ret_ns = now_ns() - start;
 	return r;
+}
+
+static void count_failure(struct sequencer *s, unsigned int n, int r)
+{
+	s->now.extend_errors++;
+	s->tpm_lost |= r == -EREMOTEIO;
+	count_refusal(s, n, r);
+}
+
+/* One command for all records and banks; the software PCR follows the TPM. */
+static int extend_now(struct sequencer *s, const struct seq_batch *b)
+{
+	struct pcr_value next;
+	uint64_t ns;
+	int r = seq_command(s, b, &next, &ns);
+
+	s->now.extend_ns += ns;
+	if (r < 0) {
+		count_failure(s, b->n, r);
+		return r;
+	}
+	b->p->value = next;
+	s->now.extends += s->tpm ? b->n : 0;
+	s->now.commands += s->tpm != NULL;
+	count_refusal(s, b->n, 0);
+	return 0;
+}
+
+/*
+ * How many records of a command that failed with @r may be in the PCR all the same. A refusal says none, but of one that
+ * has several records nothing is taken for granted.
+ */
+static unsigned int doubt(const struct seq_pcr *p, unsigned int n, int r)
+{
+	return r == -EREMOTEIO || (n > 1 && !p->foreign) ? n : 0;
 }
 
 static void retry_later(struct sequencer *s, unsigned int ms)
@@ -144,19 +189,19 @@ static void retry_later(struct sequencer *s, unsigned int ms)
 	s->retry_at = seq_now_ms() + s->retry_ms;
 }
 
-static void wait_begin(struct sequencer *s, struct seq_pcr *p, uint64_t start)
+void seq_wait(struct sequencer *s, struct seq_pcr *p, uint64_t start, unsigned int n)
 {
 	if (!p->waiting)
 		p->next = start;
-	p->waiting++;
-	s->now.unextended++;
+	p->waiting += n;
+	s->now.unextended += n;
 }
 
-static void wait_end(struct sequencer *s, struct seq_pcr *p, uint64_t end)
+static void wait_end(struct sequencer *s, struct seq_pcr *p, uint64_t end, unsigned int n)
 {
 	p->next = end;
-	p->waiting--;
-	s->now.unextended--;
+	p->waiting -= n;
+	s->now.unextended -= n;
 }
 
 static void say_failing(struct sequencer *s)
@@ -168,22 +213,10 @@ static void say_failing(struct sequencer *s)
 		tpm_error(s->tpm));
 }
 
-void seq_extend(struct sequencer *s, struct seq_pcr *p, const struct list_record *rec, uint64_t start)
+/* A command with the first @n records that wait failed. */
+static void settle_or_wait(struct sequencer *s, struct seq_pcr *p, unsigned int n, int r)
 {
-	struct digest d[PCR_BANKS_MAX];
-	int r;
-
-	if (p->waiting || s->tpm_lost) { /* those before it come first */
-		wait_begin(s, p, start);
-		return;
-	}
-	r = digests_make(s, rec, d);
-	if (!r)
-		r = extend_now(s, p, d);
-	if (!r)
-		return;
-	wait_begin(s, p, start);
-	p->in_doubt = r == -EREMOTEIO;
+	p->in_doubt = doubt(p, n, r);
 	if (p->in_doubt)
 		seq_catch_up(s); /* most often it settles at once, and nobody need hear of it */
 	if (!p->waiting)
@@ -192,67 +225,169 @@ void seq_extend(struct sequencer *s, struct seq_pcr *p, const struct list_record
 	retry_later(s, RETRY_FIRST_MS);
 }
 
+void seq_send(struct sequencer *s)
+{
+	struct seq_batch *b = &s->batch;
+	unsigned int n = b->n;
+	int r;
+
+	if (!n)
+		return;
+	r = extend_now(s, b);
+	b->n = 0;
+	if (!r)
+		return;
+	seq_wait(s, b->p, b->start, n);
+	settle_or_wait(s, b->p, n, r);
+}
+
+void seq_failed(struct sequencer *s, struct seq_pcr *p, unsigned int n, int r)
+{
+	count_failure(s, n, r);
+	settle_or_wait(s, p, n, r);
+}
+
+void seq_extend(struct sequencer *s, struct seq_pcr *p, const struct list_record *rec, uint64_t start, bool later)
+{
+	struct digest d[PCR_BANKS_MAX];
+	struct seq_batch *b = &s->batch;
+	int r = digests_make(s, rec, start, d);
+
+	if (later || r < 0)
+		seq_send(s);
+	if (!later || r < 0)
+		seq_pipe_drain(s);
+	if (!p->waiting && !s->tpm_lost && later && !r && seq_pipe_put(s, p, d, start))
+		return;
+	if (p->waiting || s->tpm_lost || r < 0) { /* those before it come first */
+		seq_wait(s, p, start, 1);
+		if (r < 0)
+			retry_later(s, RETRY_FIRST_MS);
+		return;
+	}
+	memcpy(b->d + b->n * s->n_banks, d, s->n_banks * sizeof(*d));
+	b->p = p;
+	if (!b->n++)
+		b->start = start;
+	if (b->n >= s->batch_max)
+		seq_send(s);
+}
+
+struct settling {
+	struct sequencer *s;
+	const struct seq_pcr *p;
+	const struct pcr_value *in_tpm;
+	struct pcr_value value; /* after @n of the records in doubt, at byte @end */
+	unsigned int n;
+	uint64_t end;
+	bool found;
+};
+
+static int settle_record(void *arg, const struct list_record *rec, uint64_t start, uint64_t end)
+{
+	struct digest d[PCR_BANKS_MAX];
+	struct settling *y = arg;
+	int r;
+
+	if (rec->pcr != y->value.pcr)
+		return 0;
+	if (y->found || y->n == y->p->in_doubt)
+		return -ECANCELED; /* far enough */
+	r = digests_make(y->s, rec, start, d);
+	if (!r)
+		r = value_advance(&y->value, d);
+	if (r < 0)
+		return r;
+	y->n++;
+	y->end = end;
+	y->found = !y->p->foreign && seq_values_equal(y->in_tpm, &y->value);
+	return 0;
+}
+
+/* How many of the records in doubt are in the PCR already. Moves the software PCR by them; by all, if nobody can tell. */
+static int settle(struct sequencer *s, struct seq_pcr *p, const struct pcr_value *in_tpm)
+{
+	struct settling y = { .s = s, .p = p, .in_tpm = in_tpm, .value = p->value };
+	uint64_t at = p->next;
+	int r;
+
+	if (!p->foreign && seq_values_equal(in_tpm, &p->value)) {
+		p->in_doubt = 0;
+		return 0;
+	}
+	r = seq_scan(s, &at, settle_record, &y);
+	if (r < 0 && r != -ECANCELED)
+		return r;
+	if (!y.found)
+		seq_foreign(s, p, in_tpm);
+	p->in_doubt = 0;
+	p->value = y.value;
+	wait_end(s, p, y.end, y.n);
+	return 0;
+}
+
 struct flush {
 	struct sequencer *s;
-	struct seq_pcr *p;
-	struct pcr_value in_tpm; /* when the flush began */
+	struct seq_batch b;
+	unsigned int max; /* records of the next command */
 	uint64_t done;
 };
 
-/* Whether the record in doubt is in the PCR already. Moves the software PCR if so. */
-static int settle_doubt(struct flush *f, const struct digest *d)
+static int flush_send(struct flush *f)
 {
-	struct pcr_value after = f->p->value;
-	int r;
+	struct seq_pcr *p = f->b.p;
+	unsigned int n = f->b.n;
+	int r = n ? extend_now(f->s, &f->b) : 0;
 
-	f->p->in_doubt = false;
-	if (!f->p->foreign && seq_values_equal(&f->in_tpm, &f->p->value))
-		return 0;
-	r = value_advance(&after, d);
-	if (r < 0)
+	f->b.n = 0;
+	p->in_doubt = r ? doubt(p, n, r) : 0;
+	if (r < 0 || !n)
 		return r;
-	if (!seq_values_equal(&f->in_tpm, &after))
-		seq_foreign(f->s, f->p);
-	f->p->value = after;
-	return 1;
+	wait_end(f->s, p, f->b.end, n);
+	f->done += n;
+	f->max = f->s->batch_max;
+	return 0;
 }
 
 static int flush_record(void *arg, const struct list_record *rec, uint64_t start, uint64_t end)
 {
 	struct flush *f = arg;
-	struct digest d[PCR_BANKS_MAX];
+	struct seq_batch *b = &f->b;
 	int r;
 
-	(void)start;
-	if (rec->pcr != f->p->value.pcr || !f->p->waiting)
+	if (rec->pcr != b->p->value.pcr || b->n == b->p->waiting)
 		return 0;
-	r = digests_make(f->s, rec, d);
-	if (!r && f->p->in_doubt)
-		r = settle_doubt(f, d);
-	if (!r) {
-		r = extend_now(f->s, f->p, d);
-		f->p->in_doubt = r == -EREMOTEIO;
-	}
+	r = digests_make(f->s, rec, start, b->d + b->n * f->s->n_banks);
 	if (r < 0)
 		return r;
-	wait_end(f->s, f->p, end);
-	f->done++;
-	return 0;
+	b->end = end;
+	return ++b->n < f->max ? 0 : flush_send(f);
 }
 
-/* Extend what waits for one PCR, from where it was left. Gives how many in *@ret. */
+/* Extend what waits for one PCR, from where it was left; after a refusal one record first. Gives how many in *@ret. */
 static int pcr_flush(struct sequencer *s, struct seq_pcr *p, uint64_t *ret)
 {
-	struct flush f = { .s = s, .p = p };
-	uint64_t at = p->next;
+	struct flush f = { .s = s, .b.p = p, .max = s->refused ? 1 : s->batch_max };
+	struct pcr_value in_tpm;
+	uint64_t at;
 	int r;
 
-	r = pcr_read(s, p->value.pcr, &f.in_tpm);
+	r = pcr_read(s, p->value.pcr, &in_tpm);
 	if (r < 0)
 		return r;
-	if (!p->in_doubt && !seq_values_equal(&f.in_tpm, &p->value))
-		seq_foreign(s, p);
-	r = store_scan(s->store, &at, flush_record, &f);
+	if (!p->foreign && seq_is_zero(&in_tpm) && !seq_is_zero(&p->value)) {
+		s->was_reset = true;
+		return -ESTALE;
+	}
+	if (p->in_doubt)
+		r = settle(s, p, &in_tpm);
+	else if (!seq_values_equal(&in_tpm, &p->value))
+		seq_foreign(s, p, &in_tpm);
+	at = p->next;
+	if (!r)
+		r = seq_scan(s, &at, flush_record, &f);
+	if (!r)
+		r = flush_send(&f);
 	*ret += f.done;
 	return r;
 }
@@ -279,6 +414,7 @@ void seq_catch_up(struct sequencer *s)
 	uint64_t done = 0;
 	int r = 0;
 
+	seq_pipe_drain(s);
 	if (s->tpm_lost)
 		r = reconnect(s);
 	for (unsigned int i = 0; !r && i < ARRAY_SIZE(s->pcrs); i++) {
@@ -289,7 +425,8 @@ void seq_catch_up(struct sequencer *s)
 			r = -EREMOTEIO;
 	}
 	if (s->now.unextended) {
-		say_failing(s);
+		if (!s->was_reset)
+			say_failing(s);
 		retry_later(s, done ? RETRY_FIRST_MS : 2 * s->retry_ms);
 	} else if (s->tpm_failing) {
 		s->tpm_failing = false;

@@ -29,6 +29,7 @@ struct server_client {
 	struct server *server; /* NULL: free place */
 	int fd;
 	sd_event_source *io, *timer;
+	pid_t pid;
 	struct server_call *call; /* the request that waits for its answer */
 };
 
@@ -162,7 +163,7 @@ static int dispatch(struct server_client *c, const struct ctl_message *m, int *w
 	call = calloc(1, sizeof(*call));
 	if (!call)
 		return -ENOMEM;
-	*call = (struct server_call){ .request = *m, .server = s, .client = c, .fd = take_fd(with) };
+	*call = (struct server_call){ .request = *m, .pid = c->pid, .server = s, .client = c, .fd = take_fd(with) };
 	s->n_calls++;
 	c->call = call;
 	/* Only a hang-up is of interest until the answer is out. Should this fail, the next packet is its
@@ -212,13 +213,14 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static int check_peer(const struct server *s, int fd)
+static int check_peer(const struct server *s, int fd, pid_t *ret)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
+	*ret = peer.pid;
 	if (peer.uid == s->config.uid)
 		return 0;
 	log_msg(LOG_WARNING, "control socket: refused pid %d of uid %u", (int)peer.pid,
@@ -227,7 +229,7 @@ static int check_peer(const struct server *s, int fd)
 }
 
 /* Give @fd a place; on success it is the place's. */
-static int client_new(struct server *s, int fd)
+static int client_new(struct server *s, int fd, pid_t pid)
 {
 	cleanup_source sd_event_source *io = NULL, *timer = NULL;
 	struct server_client *c = s->clients;
@@ -246,7 +248,7 @@ static int client_new(struct server *s, int fd)
 					       s->config.timeout_ms * USEC_PER_MSEC, 0, on_timeout, c);
 	if (r < 0)
 		return r;
-	*c = (struct server_client){ .server = s, .fd = fd, .io = take_ptr(io), .timer = take_ptr(timer) };
+	*c = (struct server_client){ .server = s, .fd = fd, .pid = pid, .io = take_ptr(io), .timer = take_ptr(timer) };
 	return 0;
 }
 
@@ -254,6 +256,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *u
 {
 	struct server *s = userdata;
 	cleanup_close int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	pid_t pid = 0;
 	int r;
 
 	(void)source;
@@ -263,9 +266,9 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *u
 			log_errno(LOG_WARNING, -errno, "control socket: cannot accept");
 		return 0;
 	}
-	r = check_peer(s, client);
+	r = check_peer(s, client, &pid);
 	if (r == 0)
-		r = client_new(s, client);
+		r = client_new(s, client, pid);
 	if (r < 0)
 		refuse(client, UNKNOWN_REQUEST, r);
 	else

@@ -51,6 +51,11 @@ int store_open_file(int dir, const char *name, int flags)
 	return fd;
 }
 
+int store_sync(int fd)
+{
+	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0; /* EINVAL: what has no disk */
+}
+
 int store_write(int fd, const void *p, size_t n)
 {
 	ssize_t done = write(fd, p, n);
@@ -106,33 +111,44 @@ static int number_open(int dir, const char *name, struct store_number *ret)
 	return 0;
 }
 
-static int files_open(struct store *s)
+int store_open_growing(struct store *s, struct store_file *f)
 {
-	int r;
+	struct stat st;
 
-	for (unsigned int i = 0; i < STORE_GROWING; i++) {
-		struct stat st;
+	f->fd = store_open_file(s->dir, f->name, O_APPEND);
+	if (f->fd < 0)
+		return f->fd;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	f->size = (uint64_t)st.st_size;
+	return 0;
+}
 
-		s->file[i].fd = store_open_file(s->dir, store_name(i), O_APPEND);
-		if (s->file[i].fd < 0)
-			return s->file[i].fd;
-		if (fstat(s->file[i].fd, &st) < 0)
-			return -errno;
-		s->file[i].size = (uint64_t)st.st_size;
-	}
+int store_files_open(struct store *s)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < STORE_GROWING && !r; i++)
+		r = store_open_growing(s, &s->file[i]);
+	if (r < 0)
+		return r;
 	r = number_open(s->dir, "runtime_measurements_count", &s->records);
 	return r < 0 ? r : number_open(s->dir, "violations", &s->violations);
 }
 
-static struct store *store_alloc(void)
+struct store *store_alloc(void)
 {
 	struct store *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->dir = s->records.fd = s->violations.fd = -1;
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	s->n_files = STORE_GROWING;
+	s->file[STORE_BINARY].binary = true;
+	for (unsigned int i = 0; i < STORE_GROWING; i++) {
 		s->file[i].fd = -1;
+		(void)snprintf(s->file[i].name, sizeof(s->file[i].name), "%s", store_name(i));
+	}
 	return s;
 }
 
@@ -145,13 +161,18 @@ int store_open(const char *dir, const char *boot_id, struct store **ret, uint64_
 		return -ENOMEM;
 	r = dir_lock(dir, &s->dir);
 	if (!r)
+		r = store_trim_recover(s->dir);
+	if (!r)
 		r = store_boot(s->dir, boot_id);
 	if (!r)
-		r = files_open(s);
+		r = store_before(s, boot_id);
+	if (!r)
+		r = store_files_open(s);
 	if (!r)
 		r = store_mend(s, n_records);
 	if (r < 0)
 		return r;
+	(void)snprintf(s->boot_id, sizeof(s->boot_id), "%s", boot_id);
 	*n_records = s->records.value;
 	*ret = take_ptr(s);
 	return 0;
@@ -161,13 +182,16 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
-	for (unsigned int i = 0; i < STORE_GROWING; i++) {
+	for (unsigned int i = 0; i < s->n_files; i++) {
 		util_closep(&s->file[i].fd);
 		buf_done(&s->file[i].line);
 	}
 	util_closep(&s->records.fd);
 	util_closep(&s->violations.fd);
 	util_closep(&s->dir);
+	if (s->before)
+		checkpoint_done(s->before);
+	free(s->before);
 	free(s);
 }
 
@@ -181,7 +205,7 @@ static int take_back(struct store *s)
 {
 	int r = 0, err;
 
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	for (unsigned int i = 0; i < s->n_files; i++)
 		if (ftruncate(s->file[i].fd, (off_t)s->file[i].size) < 0)
 			r = -errno;
 	err = store_number_set(&s->records, s->records.value);
@@ -195,13 +219,13 @@ static int take_back(struct store *s)
 /* All that an append will add, made before anything is written. */
 static int lines_make(struct store *s, const struct list_record *r, const char *info)
 {
-	int err;
+	int err = 0;
 
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	for (unsigned int i = 0; i < s->n_files; i++) {
 		buf_reset(&s->file[i].line);
-	err = list_encode(r, &s->file[STORE_BINARY].line);
-	if (!err)
-		err = list_print(r, &s->file[STORE_ASCII].line);
+		if (!err && i != STORE_INFO)
+			err = store_line(&s->file[i], r, &s->file[i].line);
+	}
 	buf_add_str(&s->file[STORE_INFO].line, info);
 	buf_add_u8(&s->file[STORE_INFO].line, '\n');
 	return err < 0 ? err : buf_error(&s->file[STORE_INFO].line);
@@ -212,7 +236,7 @@ static int lines_write(struct store *s, bool violation)
 	uint64_t records = s->records.value, violations = s->violations.value;
 	int r = 0;
 
-	for (unsigned int i = 0; i < STORE_GROWING && !r; i++)
+	for (unsigned int i = 0; i < s->n_files && !r; i++)
 		r = store_write(s->file[i].fd, s->file[i].line.data, s->file[i].line.len);
 	if (!r)
 		r = store_number_set(&s->records, records + 1);
@@ -237,7 +261,7 @@ int store_append(struct store *s, const struct list_record *rec, const char *inf
 		r = lines_write(s, rec->violation);
 	if (r < 0)
 		return r;
-	for (unsigned int i = 0; i < STORE_GROWING; i++)
+	for (unsigned int i = 0; i < s->n_files; i++)
 		s->file[i].size += s->file[i].line.len;
 	return 0;
 }
@@ -268,7 +292,7 @@ static ssize_t scan_chunk(const uint8_t *p, size_t n, uint64_t *at, store_scan_f
 	return len == -ENODATA || len == -EAGAIN ? (ssize_t)used : len;
 }
 
-int store_scan(const struct store *s, uint64_t *at, store_scan_fn *fn, void *arg)
+int store_scan_file(int fd, uint64_t base, uint64_t *at, store_scan_fn *fn, void *arg)
 {
 	cleanup_free uint8_t *buf = NULL;
 	const char *why = NULL;
@@ -285,7 +309,7 @@ int store_scan(const struct store *s, uint64_t *at, store_scan_fn *fn, void *arg
 			buf = p;
 			cap = grown;
 		}
-		n = pread(s->file[STORE_BINARY].fd, buf + have, cap - have, (off_t)(*at + have));
+		n = pread(fd, buf + have, cap - have, (off_t)(*at - base + have));
 		if (n < 0)
 			return -errno;
 		have += (size_t)n;
@@ -302,6 +326,16 @@ int store_scan(const struct store *s, uint64_t *at, store_scan_fn *fn, void *arg
 	}
 }
 
+int store_scan_behind(const struct store *s, uint64_t base, uint64_t *at, store_scan_fn *fn, void *arg)
+{
+	return store_scan_file(s->file[STORE_BINARY].fd, base, at, fn, arg);
+}
+
+int store_scan(const struct store *s, uint64_t *at, store_scan_fn *fn, void *arg)
+{
+	return store_scan_behind(s, 0, at, fn, arg);
+}
+
 uint64_t store_size(const struct store *s)
 {
 	return s->file[STORE_BINARY].size;
@@ -310,6 +344,11 @@ uint64_t store_size(const struct store *s)
 uint64_t store_records(const struct store *s)
 {
 	return s->records.value;
+}
+
+const char *store_boot_id(const struct store *s)
+{
+	return s->boot_id;
 }
 
 uint64_t store_violations(const struct store *s)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whose boot a list belongs to. A list of another boot is moved to archive/BOOTID/, name by name. */
+/*
+ * Whose boot a list belongs to. A list of another boot is made whole as at a start of its own, and moved to
+ * archive/BOOTID/, name by name. On a disk it may be that of a machine that lost its power.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +21,8 @@
  * interrupted is seen as such, and finished, at the next start.
  */
 static const char *const all_files[] = {
-	"ascii_runtime_measurements",  "record_info", "runtime_measurements_count", "violations",
-	"binary_runtime_measurements", BOOT_FILE,
+	"ascii_runtime_measurements",  "record_info", "runtime_measurements_count", "violations", "measured",
+	CHECKPOINT_FILE, STORE_REST, "binary_runtime_measurements", BOOT_FILE,
 };
 
 /* It becomes the name of a folder. */
@@ -68,6 +71,34 @@ static int archive_make(int dir, const char *id, char *ret, size_t size)
 	return -EEXIST;
 }
 
+/* Lists of banks go with the list, or with @target -1 just go. */
+static int move_banks(int dir, int target)
+{
+	char name[STORE_NAME_MAX];
+
+	for (unsigned int i = 0; i < 2 * ALGO_COUNT; i++) {
+		int r;
+
+		store_bank_name(algo_by_id(i / 2), i % 2, name);
+		r = target < 0 ? unlinkat(dir, name, 0) : renameat(dir, name, target, name);
+		if (r < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+static int move_files(int dir, int target)
+{
+	int r = move_banks(dir, target);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(all_files); i++)
+		if (renameat(dir, all_files[i], target, all_files[i]) < 0 && errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
 static int archive(int dir, const char *id)
 {
 	char to[STORE_ID_MAX + 32];
@@ -80,22 +111,30 @@ static int archive(int dir, const char *id)
 	target = openat(dir, to, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (target < 0)
 		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(all_files); i++)
-		if (renameat(dir, all_files[i], target, all_files[i]) < 0 && errno != ENOENT)
-			return -errno;
-	log_msg(LOG_NOTICE, "list of another boot moved to '%s'", to);
-	return 0;
+	/* The first that is moved: if it is there already, what lacks here is not lost, and must not be made up. */
+	r = exists(target, all_files[0]) ? 0 : store_mend_left(dir, id);
+	if (r < 0)
+		log_errno(LOG_WARNING, r, "the list of another boot is kept as it was found");
+	r = move_files(dir, target);
+	if (r == 0)
+		log_msg(LOG_NOTICE, "list of another boot moved to '%s'", to);
+	return r;
 }
 
+/* On disk before any record is: a list without it would be nobody's. */
 static int id_write(int dir, const char *id)
 {
-	cleanup_close int fd = store_open_file(dir, BOOT_FILE, 0);
+	cleanup_close int fd = store_open_file(dir, BOOT_FILE, O_TRUNC);
 	char line[STORE_ID_MAX + 2];
+	int r;
 
 	if (fd < 0)
 		return fd;
 	snprintf(line, sizeof(line), "%s\n", id);
-	return store_write(fd, line, strlen(line));
+	r = store_write(fd, line, strlen(line));
+	if (!r)
+		r = store_sync(fd);
+	return r < 0 ? r : store_sync(dir);
 }
 
 int store_boot(int dir, const char *boot_id)
@@ -108,7 +147,8 @@ int store_boot(int dir, const char *boot_id)
 	id_read(dir, old);
 	if (!strcmp(old, boot_id))
 		return 0;
-	if (exists(dir, BOOT_FILE) || exists(dir, store_name(STORE_BINARY))) {
+	/* An id that cannot be read and no list: of a start that got no further, or a move that did. */
+	if (*old || exists(dir, store_name(STORE_BINARY))) {
 		r = archive(dir, old);
 		if (r < 0)
 			return r;
@@ -120,6 +160,7 @@ void store_discard(struct store *s)
 {
 	if (s->records.value)
 		return;
+	(void)move_banks(s->dir, -1);
 	for (size_t i = 0; i < ARRAY_SIZE(all_files); i++)
 		(void)unlinkat(s->dir, all_files[i], 0);
 }

@@ -72,21 +72,21 @@ static bool file_has(const struct store_file *f, uint64_t at, const uint8_t *p, 
 	return true;
 }
 
-struct mend_ascii {
+struct mending {
 	struct store_file *file;
 	uint64_t at;	    /* bytes that are right */
-	uint64_t rewritten; /* lines */
+	uint64_t rewritten; /* records */
 };
 
-static int mend_ascii_line(void *arg, const struct list_record *rec, uint64_t start, uint64_t end)
+static int mend_line(void *arg, const struct list_record *rec, uint64_t start, uint64_t end)
 {
-	struct mend_ascii *m = arg;
+	struct mending *m = arg;
 	struct store_file *f = m->file;
 	int r;
 
 	(void)start, (void)end;
 	buf_reset(&f->line);
-	r = list_print(rec, &f->line);
+	r = store_line(f, rec, &f->line);
 	if (r < 0)
 		return r;
 	if (m->rewritten || !file_has(f, m->at, f->line.data, f->line.len)) {
@@ -102,23 +102,21 @@ static int mend_ascii_line(void *arg, const struct list_record *rec, uint64_t st
 	return 0;
 }
 
-static int mend_ascii(struct store *s)
+int store_mend_file(struct store *s, struct store_file *f)
 {
-	struct mend_ascii m = { .file = &s->file[STORE_ASCII] };
+	struct mending m = { .file = f };
 	uint64_t at = 0;
 	int r;
 
-	r = store_scan(s, &at, mend_ascii_line, &m);
+	r = store_scan(s, &at, mend_line, &m);
 	if (r < 0)
 		return r;
 	if (m.rewritten)
-		log_msg(LOG_NOTICE, "ASCII list: %" PRIu64 " lines written anew", m.rewritten);
+		log_msg(LOG_NOTICE, "%s: %" PRIu64 " records written anew", f->name, m.rewritten);
 	return file_cut(m.file, m.at);
 }
 
-/* Find where line @wanted ends, or the last whole line before it; *@n_lines is how many there are till there.
- */
-static int lines_end(const struct store_file *f, uint64_t wanted, uint64_t *ret_end, uint64_t *n_lines)
+int store_lines_end(const struct store_file *f, uint64_t wanted, uint64_t *ret_end, uint64_t *n_lines)
 {
 	uint64_t at = 0, end = 0, n = 0;
 	char chunk[4096];
@@ -147,14 +145,14 @@ static int mend_info(struct store *s, uint64_t records)
 	uint64_t end, n;
 	int r;
 
-	r = lines_end(f, records, &end, &n);
+	r = store_lines_end(f, records, &end, &n);
 	if (!r)
 		r = file_cut(f, end);
 	if (!r && n < records)
 		log_msg(LOG_NOTICE, "record_info: %" PRIu64 " lines were lost", records - n);
 	for (; !r && n < records; n++) {
 		buf_reset(&f->line);
-		buf_addf(&f->line, "{\"record\":%" PRIu64 ",\"recovered\":true}\n", n);
+		buf_addf(&f->line, "{\"record\":%" PRIu64 ",\"recovered\":true}\n", store_first(s) + n);
 		r = buf_error(&f->line);
 		if (!r)
 			r = store_write(f->fd, f->line.data, f->line.len);
@@ -173,12 +171,12 @@ int store_mend(struct store *s, uint64_t *n_records)
 	if (r == -EBADMSG)
 		*n_records = c.records;
 	if (!r)
-		r = mend_ascii(s);
+		r = store_mend_file(s, &s->file[STORE_ASCII]);
 	if (!r)
 		r = mend_info(s, c.records);
 	if (!r)
-		r = store_number_set(&s->records, c.records);
+		r = store_number_set(&s->records, store_first(s) + c.records);
 	if (!r)
-		r = store_number_set(&s->violations, c.violations);
+		r = store_number_set(&s->violations, (s->before ? s->before->violations : 0) + c.violations);
 	return r;
 }

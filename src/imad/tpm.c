@@ -7,48 +7,24 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include <tss2/tss2_esys.h>
-#include <tss2/tss2_rc.h>
-#include <tss2/tss2_tctildr.h>
-
+#include <imad/esapi.h>
 #include <imad/log.h>
 #include <imad/tpm.h>
 #include <imad/util.h>
 
-#define RETRY_FIRST_MS 1
-#define RETRY_MAX_MS   100
-#define RETRY_TOTAL_MS 2000
-#define RC_LAYER       0xff0000u
-#define TPM_PCRS       32 /* PCR handles that the TPM 2.0 specification has */
+#define RC_LAYER 0xff0000u
+_Static_assert(TPM_EXTEND_MAX == TPM2_NUM_PCR_BANKS, "digests of one command");
+
+#define TPM_PCRS 32 /* PCR handles that the TPM 2.0 specification has */
 
 struct tpm {
 	char *tcti_conf;
-	TSS2_TCTI_CONTEXT *tcti;
-	ESYS_CONTEXT *esys;
+	struct esapi esapi;
 	bool lost; /* a reply is missing: nothing may be sent before tpm_reopen() */
 	unsigned int n_banks;
 	const struct algo *banks[PCR_BANKS_MAX];
-	char error[128];
 };
-
-static void tpm_say(struct tpm *t, TSS2_RC rc)
-{
-	snprintf(t->error, sizeof(t->error), "%s", Tss2_RC_Decode(rc));
-}
-
-/* Answers that promise that nothing was executed and that asking again may help. */
-static bool rc_is_busy(TSS2_RC rc)
-{
-	static const TSS2_RC busy[] = { TPM2_RC_RETRY, TPM2_RC_YIELDED, TPM2_RC_TESTING, TPM2_RC_NV_RATE,
-					TPM2_RC_NV_UNAVAILABLE };
-
-	for (size_t i = 0; i < ARRAY_SIZE(busy); i++)
-		if (rc == busy[i])
-			return true;
-	return false;
-}
 
 /*
  * Keep the text and choose the errno. The TPM itself and the kernel's resource
@@ -61,43 +37,12 @@ static int tpm_result(struct tpm *t, TSS2_RC rc)
 
 	if (rc == TSS2_RC_SUCCESS)
 		return 0;
-	tpm_say(t, rc);
+	(void)esapi_result(&t->esapi, rc);
 	if (layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER || layer == TSS2_RESMGR_RC_LAYER)
 		return -EIO;
 	t->lost = true;
 	return -EREMOTEIO;
 }
-
-/* How long to sleep before attempt @n + 1; 0: the time for retries is used up. */
-static unsigned int retry_pause_ms(unsigned int n, unsigned int slept_ms)
-{
-	unsigned int ms = n < 7 ? RETRY_FIRST_MS << n : RETRY_MAX_MS;
-
-	return slept_ms + ms > RETRY_TOTAL_MS ? 0 : ms;
-}
-
-static void sleep_ms(unsigned int ms)
-{
-	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
-		;
-}
-
-/* Run one ESAPI call until the TPM is not busy any more; gives a TSS2_RC. */
-#define TPM_PATIENT(call)                                                                                    \
-	({                                                                                                   \
-		unsigned int _slept = 0, _pause;                                                             \
-		TSS2_RC _rc;                                                                                 \
-		for (unsigned int _n = 0;; _n++, _slept += _pause) {                                         \
-			_rc = (call);                                                                        \
-			_pause = rc_is_busy(_rc) ? retry_pause_ms(_n, _slept) : 0;                           \
-			if (!_pause)                                                                         \
-				break;                                                                       \
-			sleep_ms(_pause);                                                                    \
-		}                                                                                            \
-		_rc;                                                                                         \
-	})
 
 /* A bank that is implemented but not allocated has an empty selection. */
 static bool bank_is_allocated(const TPMS_PCR_SELECTION *s)
@@ -136,58 +81,32 @@ static int banks_ask(struct tpm *t)
 	TPMI_YES_NO more;
 	TSS2_RC rc;
 
-	rc = TPM_PATIENT(Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS,
-					    0, 1, &more, &data));
-	if (rc != TSS2_RC_SUCCESS) {
-		tpm_say(t, rc);
-		return -EIO;
-	}
+	rc = ESAPI_PATIENT(Esys_GetCapability(t->esapi.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS,
+					      0, 1, &more, &data));
+	if (rc != TSS2_RC_SUCCESS)
+		return esapi_result(&t->esapi, rc);
 	banks_fill(t, &data->data.assignedPCR);
 	Esys_Free(data);
 	return t->n_banks ? 0 : -EIO;
 }
 
-static void tpm_disconnect(struct tpm *t)
-{
-	Esys_Finalize(&t->esys);
-	Tss2_TctiLdr_Finalize(&t->tcti);
-	t->esys = NULL;
-	t->tcti = NULL;
-}
-
 static int tpm_connect(struct tpm *t)
 {
-	TSS2_RC rc;
-	int r;
+	int r = esapi_open(&t->esapi, t->tcti_conf);
 
-	t->lost = false;
-	rc = Tss2_TctiLdr_Initialize(t->tcti_conf, &t->tcti);
-	if (rc != TSS2_RC_SUCCESS) {
-		tpm_say(t, rc);
-		t->tcti = NULL;
-		t->lost = true;
-		return -ENODEV;
-	}
-	rc = Esys_Initialize(&t->esys, t->tcti, NULL);
-	if (rc != TSS2_RC_SUCCESS)
-		tpm_say(t, rc);
-	r = rc == TSS2_RC_SUCCESS ? banks_ask(t) : -EIO;
-	if (r < 0) {
-		tpm_disconnect(t);
-		t->lost = true;
-	}
+	if (r == 0)
+		r = banks_ask(t);
+	if (r < 0)
+		esapi_close(&t->esapi);
+	t->lost = r < 0;
 	return r;
 }
 
 int tpm_open(const char *tcti, struct tpm **ret)
 {
-	cleanup(tpm_freep) struct tpm *t = NULL;
+	cleanup(tpm_freep) struct tpm *t = calloc(1, sizeof(*t));
 	int r;
 
-	/* tpm2-tss writes to stderr by itself, around our log; whoever wants that sets TSS2_LOG. */
-	(void)setenv("TSS2_LOG", "all+none", 0);
-
-	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->tcti_conf = strdup(tcti);
@@ -195,7 +114,7 @@ int tpm_open(const char *tcti, struct tpm **ret)
 		return -ENOMEM;
 	r = tpm_connect(t);
 	if (r < 0) {
-		log_msg(LOG_INFO, "TPM '%s' does not answer: %s", tcti, *t->error ? t->error : "no PCR bank");
+		log_msg(LOG_INFO, "TPM '%s' does not answer: %s", tcti, *t->esapi.error ? t->esapi.error : "no PCR bank");
 		return r;
 	}
 	*ret = take_ptr(t);
@@ -206,7 +125,7 @@ void tpm_free(struct tpm *t)
 {
 	if (!t)
 		return;
-	tpm_disconnect(t);
+	esapi_close(&t->esapi);
 	free(t->tcti_conf);
 	free(t);
 }
@@ -218,7 +137,7 @@ void tpm_freep(struct tpm **t)
 
 int tpm_reopen(struct tpm *t)
 {
-	tpm_disconnect(t);
+	esapi_close(&t->esapi);
 	return tpm_connect(t);
 }
 
@@ -230,7 +149,12 @@ unsigned int tpm_banks(const struct tpm *t, const struct algo *ret[PCR_BANKS_MAX
 
 const char *tpm_error(const struct tpm *t)
 {
-	return t->error;
+	return t->esapi.error;
+}
+
+void tpm_clear_error(struct tpm *t)
+{
+	*t->esapi.error = '\0';
 }
 
 /* The digests in the TPM's terms. -EINVAL for what no TPM could take. */
@@ -262,8 +186,32 @@ int tpm_extend(struct tpm *t, unsigned int pcr, const struct digest *d, unsigned
 	r = pcr < TPM_PCRS ? values_fill(d, n, &values) : -EINVAL;
 	if (r < 0)
 		return r;
-	rc = TPM_PATIENT(Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-					 ESYS_TR_NONE, &values));
+	rc = ESAPI_PATIENT(Esys_PCR_Extend(t->esapi.esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					   ESYS_TR_NONE, &values));
+	return tpm_result(t, rc);
+}
+
+int tpm_pcr_reset(struct tpm *t, unsigned int pcr)
+{
+	if (t->lost)
+		return -EREMOTEIO;
+	if (pcr >= TPM_PCRS)
+		return -EINVAL;
+	return tpm_result(t, ESAPI_PATIENT(Esys_PCR_Reset(t->esapi.esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+							  ESYS_TR_NONE)));
+}
+
+int tpm_reset_count(struct tpm *t, uint32_t *ret)
+{
+	TPMS_TIME_INFO *now = NULL;
+	TSS2_RC rc;
+
+	if (t->lost)
+		return -EREMOTEIO;
+	rc = ESAPI_PATIENT(Esys_ReadClock(t->esapi.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &now));
+	if (rc == TSS2_RC_SUCCESS)
+		*ret = now->clockInfo.resetCount;
+	Esys_Free(now);
 	return tpm_result(t, rc);
 }
 
@@ -327,15 +275,15 @@ int tpm_pcr_read(struct tpm *t, unsigned int pcr, struct pcr_value *ret)
 		TSS2_RC rc;
 
 		selection_fill(t, pcr, got, &ask);
-		rc = TPM_PATIENT(Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &ask, NULL,
-					       &sel, &digests));
+		rc = ESAPI_PATIENT(Esys_PCR_Read(t->esapi.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &ask, NULL,
+						 &sel, &digests));
 		if (rc != TSS2_RC_SUCCESS)
 			return tpm_result(t, rc);
 		taken = values_take(t, sel, digests, &v, got);
 		Esys_Free(sel);
 		Esys_Free(digests);
 		if (!taken) {
-			snprintf(t->error, sizeof(t->error), "PCR %u is not in every bank", pcr);
+			snprintf(t->esapi.error, sizeof(t->esapi.error), "PCR %u is not in every bank", pcr);
 			return -EIO;
 		}
 		n_got += taken;

@@ -108,6 +108,38 @@ static const char *parse_workers(void *field, const char *value)
 	return parse_number(value, strlen(value), 64, field) ? NULL : "must be a number from 0 to 64";
 }
 
+static const char *parse_batch(void *field, const char *value)
+{
+	unsigned int v = 0;
+
+	if (strcmp(value, "off") == 0)
+		v = 1;
+	else if (strcmp(value, "auto") != 0 && (!parse_number(value, strlen(value), 16, &v) || !v))
+		return "must be auto, off or a number from 1 to 16";
+	*(unsigned int *)field = v;
+	return NULL;
+}
+
+static const char *parse_template(void *field, const char *value)
+{
+	struct conf *c = (struct conf *)((char *)field - offsetof(struct conf, template));
+	const char *why = parse_word(field, value);
+
+	if (!why)
+		c->template_is_format = false;
+	return why;
+}
+
+/* Whichever of the two was set last counts. */
+static const char *parse_template_fmt(void *field, const char *value)
+{
+	const char *why = parse_template(field, value);
+
+	if (!why)
+		((struct conf *)((char *)field - offsetof(struct conf, template)))->template_is_format = true;
+	return why;
+}
+
 static const char *parse_deadline(void *field, const char *value)
 {
 	static const struct {
@@ -127,6 +159,18 @@ static const char *parse_deadline(void *field, const char *value)
 		return NULL;
 	}
 	return "must be a time from 100ms to 60s, with its unit";
+}
+
+/* Less than systemd's own would end what is only slow. */
+static const char *parse_watchdog(void *field, const char *value)
+{
+	unsigned int *ms = field, was = *ms;
+
+	*ms = 0;
+	if (strcmp(value, "off") == 0 || (!parse_deadline(field, value) && *ms >= 10000))
+		return NULL;
+	*ms = was;
+	return "must be a time from 10s to 60s, with its unit, or off";
 }
 
 static const char *parse_grace(void *field, const char *value)
@@ -186,6 +230,17 @@ static const char *parse_on_timeout(void *field, const char *value)
 	return NULL;
 }
 
+static const char *parse_tpm_mode(void *field, const char *value)
+{
+	static const char *const names[] = { [CONF_TPM_STRICT] = "strict", [CONF_TPM_PIPELINED] = "pipelined" };
+	int i = find_name(names, ARRAY_SIZE(names), value);
+
+	if (i < 0)
+		return "must be strict or pipelined";
+	*(enum conf_tpm_mode *)field = (enum conf_tpm_mode)i;
+	return NULL;
+}
+
 static const char *parse_appraise(void *field, const char *value)
 {
 	static const char *const names[] = {
@@ -210,6 +265,19 @@ static const char *parse_yes_no(void *field, const char *value)
 	if (i < 0)
 		return "must be yes or no";
 	*(bool *)field = i;
+	return NULL;
+}
+
+static const char *parse_protect(void *field, const char *value)
+{
+	static const char *const names[] = {
+		[CONF_PROTECT_AUTO] = "auto", [CONF_PROTECT_NO] = "no", [CONF_PROTECT_YES] = "yes",
+	};
+	int i = find_name(names, ARRAY_SIZE(names), value);
+
+	if (i < 0)
+		return "must be auto, yes or no";
+	*(enum conf_protect *)field = (enum conf_protect)i;
 	return NULL;
 }
 
@@ -241,7 +309,9 @@ static const struct conf_key {
 	}
 	KEY("policy", parse_policy, policy, "built-in policy names and absolute file names"),
 	KEY("hash", parse_word, hash, "hash algorithm of measurements"),
-	KEY("template", parse_word, template, "template of the measurement list"),
+	KEY("template", parse_template, template, "template of the measurement list"),
+	KEY("template_fmt", parse_template_fmt, template, "fields of a template of its own, | between"),
+	KEY("bank_lists", parse_yes_no, bank_lists, "keep the list once more for each bank: yes or no"),
 	KEY("pcr", parse_pcr, pcr, "PCR that is extended, 0 to 23"),
 	KEY("appraise", parse_appraise, appraise, "off, log, fix or enforce"),
 	KEY("appraise.force", parse_yes_no, appraise_force, "enforce even if the host could not be repaired then: yes or no"),
@@ -249,11 +319,16 @@ static const struct conf_key {
 	KEY("appraise.grace", parse_grace, appraise_grace_s, "only tell of failures until there were none for so long, 1s to 30d; off"),
 	KEY("appraise.protect_labels", parse_yes_no, protect_labels,
 	    "while enforcing, only imad and imactl change labels of appraised files: yes or no"),
+	KEY("protect", parse_protect, protect, "whether imad is kept from being switched off: yes, no or auto (with appraise = enforce)"),
+	KEY("protect.keys", parse_directory, protect_keys, "directory of the certificates that may unlock it"),
+	KEY("evm", parse_appraise, evm, "off, log, fix or enforce: whether an HMAC or signature must vouch for labels and metadata"),
+	KEY("evm.dir", parse_directory, evm_dir, "directory of the EVM key"),
 	KEY("rundir", parse_directory, rundir, "directory of the measurement list and the control socket"),
 	KEY("log_level", parse_log_level, log_level, "err, warning, notice, info or debug"),
 	KEY("gate.hold", parse_hold, gate_hold, "what is held until measured: auto, access or open"),
 	KEY("gate.deadline", parse_deadline, gate_deadline_ms,
 	    "longest time that a use is held, 100ms to 60s"),
+	KEY("gate.watchdog", parse_watchdog, gate_watchdog_ms, "imad is killed when it hangs for so long, 10s to 60s; off"),
 	KEY("gate.on_timeout", parse_on_timeout, gate_on_timeout, "answer after the deadline: allow or deny"),
 	KEY("gate.workers", parse_workers, gate_workers, "hashing threads; 0: one a CPU"),
 	KEY("policy.signed", parse_yes_no, policy_signed, "whether only signed policy files are taken: yes or no"),
@@ -261,6 +336,8 @@ static const struct conf_key {
 	KEY("keys.ca", parse_optional_path, keys_ca, "file of the certificates that must have signed those"),
 	KEY("keys.deny", parse_optional_path, keys_deny, "file of the digests and keys that never pass"),
 	KEY("tpm.tcti", parse_text, tpm_tcti, "TCTI of the TPM; none: no TPM"),
+	KEY("tpm.mode", parse_tpm_mode, tpm_mode, "strict: nothing is used before its record is extended; pipelined: plain users need not wait"),
+	KEY("tpm.batch", parse_batch, tpm_batch, "records that one command extends, where the TPM can: auto, off or the most, 1 to 16"),
 #undef KEY
 };
 
@@ -294,10 +371,13 @@ void conf_defaults(struct conf *c)
 		.template = "ima-ng",
 		.keys_dir = "/etc/keys/ima",
 		.keys_deny = IMAD_SYSCONFDIR "/deny",
+		.protect_keys = "/etc/keys/ima-unlock",
 		.rundir = IMAD_RUNSTATEDIR,
+		.evm_dir = IMAD_STATEDIR,
 		.tpm_tcti = "device:/dev/tpmrm0",
 		.pcr = 10,
 		.gate_deadline_ms = 5000,
+		.gate_watchdog_ms = 20000,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }

@@ -27,6 +27,7 @@ void evidence_done(struct evidence *e)
 	buf_done(&e->signature);
 	buf_done(&e->ak);
 	buf_done(&e->list);
+	buf_done(&e->checkpoint);
 }
 
 /* --- base64 */
@@ -300,6 +301,8 @@ static int take_all(struct json_object *root, struct evidence *ev, struct parse_
 		r = take_pcrs(root, ev, e);
 	if (r == 0)
 		r = take_list(root, ev, e);
+	if (r == 0 && json_object_object_get_ex(root, "checkpoint", NULL))
+		r = get_base64(root, "checkpoint", EVIDENCE_CHECKPOINT_MAX, &ev->checkpoint, e);
 	return r;
 }
 
@@ -355,6 +358,11 @@ int evidence_format(const struct evidence *e, struct buf *out)
 	(void)base64_encode(e->ak.data, e->ak.len, out);
 	buf_add_str(out, "\",\n");
 	put_pcrs(e, out);
+	if (e->checkpoint.len > 0) {
+		buf_add_str(out, " \"checkpoint\": \"");
+		(void)base64_encode(e->checkpoint.data, e->checkpoint.len, out);
+		buf_add_str(out, "\",\n");
+	}
 	buf_addf(out, " \"list\": {\"encoding\": \"%s\", \"from\": %llu, \"quoted\": %llu, \"total\": %llu, \"imported\": %s",
 		 ENCODING, (unsigned long long)e->from, (unsigned long long)e->quoted, (unsigned long long)e->total,
 		 e->imported ? "true" : "false");

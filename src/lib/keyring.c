@@ -151,16 +151,20 @@ static int id_of_bits(const void *p, size_t n, struct digest *ret)
 	return digest_buf(algo_by_id(ALGO_SHA1), p, n, ret);
 }
 
+/* Of the very bytes that a certificate would hold, which a key that lives elsewhere can tell, too. */
 int key_id(const EVP_PKEY *pkey, uint32_t *ret)
 {
-	uint8_t *bits = NULL;
-	int r, n = i2d_PublicKey(pkey, &bits);
+	X509_PUBKEY *public = NULL;
+	const uint8_t *bits;
 	struct digest d;
+	int r, n;
 
-	if (n <= 0)
+	if (!X509_PUBKEY_set(&public, (EVP_PKEY *)pkey) || !X509_PUBKEY_get0_param(NULL, &bits, &n, NULL, public)) {
+		X509_PUBKEY_free(public);
 		return fail(-ENOMEM, NULL, NULL);
+	}
 	r = id_of_bits(bits, (size_t)n, &d);
-	OPENSSL_free(bits);
+	X509_PUBKEY_free(public);
 	if (r == 0)
 		*ret = last_4(d.bytes, d.size);
 	return r;

@@ -49,9 +49,9 @@ static int decode_digest_ng(const uint8_t *p, size_t n, struct label *ret, const
 	return 0;
 }
 
-static int decode_signature(const uint8_t *p, size_t n, struct label *ret, const char **why)
+int label_decode_signature(const uint8_t *p, size_t n, struct label *ret, const char **why)
 {
-	struct label l = { .type = p[0] };
+	struct label l = { .type = n ? p[0] : 0 };
 
 	if (n < 2)
 		return bad(why, "no signature version");
@@ -89,7 +89,7 @@ int label_decode(const void *p, size_t n, struct label *ret, const char **why)
 		return decode_digest_ng(bytes, n, ret, why);
 	case LABEL_SIGNATURE:
 	case LABEL_VERITY:
-		return decode_signature(bytes, n, ret, why);
+		return label_decode_signature(bytes, n, ret, why);
 	}
 	return bad(why, "unknown type");
 }
@@ -117,7 +117,7 @@ const struct algo *label_algo(const void *p, size_t n)
 
 bool label_is_signature(const struct label *l)
 {
-	return l->type == LABEL_SIGNATURE || l->type == LABEL_VERITY;
+	return l->type == LABEL_SIGNATURE || l->type == LABEL_VERITY || l->type == LABEL_PORTABLE;
 }
 
 bool label_holds(const struct label *l, const struct digest *d)
@@ -155,7 +155,7 @@ int label_encode_signature(const struct label *l, struct buf *out)
 
 int label_print(const struct label *l, struct buf *out)
 {
-	const char *what = l->type == LABEL_VERITY ? "verity signature" : "signature";
+	const char *what = l->type == LABEL_VERITY ? "verity signature" : l->type == LABEL_PORTABLE ? "portable signature" : "signature";
 
 	if (!label_is_signature(l)) {
 		buf_addf(out, "digest %s ", l->algo ? l->algo->name : "of the default hash");

@@ -146,14 +146,14 @@ static bool can_encode(const struct list_record *r)
 	return !template_is_legacy(r->template) || !split_legacy(r, &digest, &name);
 }
 
-int list_encode(const struct list_record *r, struct buf *out)
+static int encode_with(const struct list_record *r, const uint8_t *digest, size_t size, struct buf *out)
 {
 	size_t start = out->len;
 
 	if (!can_encode(r))
 		return -EBADMSG;
 	buf_add_le32(out, r->pcr);
-	buf_add(out, r->header_digest, LIST_HEADER_DIGEST);
+	buf_add(out, digest, size);
 	buf_add_le32(out, (uint32_t)strlen(r->template->name));
 	buf_add_str(out, r->template->name);
 	if (!template_is_legacy(r->template))
@@ -164,13 +164,18 @@ int list_encode(const struct list_record *r, struct buf *out)
 	return buf_error(out);
 }
 
-int list_print(const struct list_record *r, struct buf *out)
+int list_encode(const struct list_record *r, struct buf *out)
+{
+	return encode_with(r, r->header_digest, LIST_HEADER_DIGEST, out);
+}
+
+static int print_with(const struct list_record *r, const uint8_t *digest, size_t size, struct buf *out)
 {
 	size_t start = out->len;
 	int err;
 
 	buf_addf(out, "%2u ", r->pcr);
-	buf_add_hex(out, r->header_digest, LIST_HEADER_DIGEST);
+	buf_add_hex(out, digest, size);
 	buf_add_u8(out, ' ');
 	buf_add_str(out, r->template->name);
 	err = template_print(r->template, r->data, r->data_len, out);
@@ -180,6 +185,11 @@ int list_print(const struct list_record *r, struct buf *out)
 	if (err < 0)
 		out->len = start;
 	return err;
+}
+
+int list_print(const struct list_record *r, struct buf *out)
+{
+	return print_with(r, r->header_digest, LIST_HEADER_DIGEST, out);
 }
 
 static int legacy_digest(const struct list_record *r, const struct algo *algo, struct digest *ret)
@@ -229,4 +239,29 @@ int list_make(uint32_t pcr, const struct template *t, const struct template_inpu
 		memcpy(rec.header_digest, d.bytes, LIST_HEADER_DIGEST);
 	*ret = rec;
 	return 0;
+}
+
+/* What stands in the list of a bank: of a violation zeros, though 0xff is extended. */
+static int bank_digest(const struct list_record *r, const struct algo *algo, struct digest *ret)
+{
+	if (!r->violation)
+		return list_template_digest(r, algo, ret);
+	*ret = (struct digest){ .algo = algo->id, .size = algo->size };
+	return 0;
+}
+
+int list_encode_bank(const struct list_record *r, const struct algo *algo, struct buf *out)
+{
+	struct digest d;
+	int err = bank_digest(r, algo, &d);
+
+	return err < 0 ? err : encode_with(r, d.bytes, d.size, out);
+}
+
+int list_print_bank(const struct list_record *r, const struct algo *algo, struct buf *out)
+{
+	struct digest d;
+	int err = bank_digest(r, algo, &d);
+
+	return err < 0 ? err : print_with(r, d.bytes, d.size, out);
 }

@@ -10,6 +10,7 @@
 #include <imad/digest.h>
 #include <imad/keyring.h>
 #include <imad/quote.h>
+#include <imad/tpmkey.h>
 #include <imad/util.h>
 
 #define RSA_BITS_MIN 2048
@@ -97,62 +98,12 @@ int quote_parse(const uint8_t *p, size_t n, struct quote *ret, const char **why)
 struct signature {
 	const struct algo *hash;
 	const char *type; /* what the key's type must begin with */
-	uint8_t *bytes;
-	size_t len;
+	struct buf bytes;
 };
 
 static void signature_done(struct signature *s)
 {
-	OPENSSL_free(s->bytes);
-}
-
-static int take_ecdsa(const TPMS_SIGNATURE_ECC *ecc, struct signature *s)
-{
-	ECDSA_SIG *both = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(ecc->signatureR.buffer, ecc->signatureR.size, NULL);
-	BIGNUM *sv = BN_bin2bn(ecc->signatureS.buffer, ecc->signatureS.size, NULL);
-	int len = -1;
-
-	if (both && r && sv && ECDSA_SIG_set0(both, r, sv)) {
-		r = sv = NULL; /* are its own now */
-		len = i2d_ECDSA_SIG(both, &s->bytes);
-	}
-	BN_free(r);
-	BN_free(sv);
-	ECDSA_SIG_free(both);
-	if (len <= 0)
-		return -ENOMEM;
-	s->len = (size_t)len;
-	s->hash = algo_by_tpm(ecc->hash);
-	s->type = "ecdsa-";
-	return 0;
-}
-
-static int take_rsassa(const TPMS_SIGNATURE_RSA *rsa, struct signature *s)
-{
-	s->bytes = OPENSSL_memdup(rsa->sig.buffer, rsa->sig.size ? rsa->sig.size : 1u);
-	if (!s->bytes)
-		return -ENOMEM;
-	s->len = rsa->sig.size;
-	s->hash = algo_by_tpm(rsa->hash);
-	s->type = "rsa";
-	return 0;
-}
-
-static int take_signature(const uint8_t *p, size_t n, struct signature *s, const char **why)
-{
-	TPMT_SIGNATURE t;
-	size_t at = 0;
-
-	if (Tss2_MU_TPMT_SIGNATURE_Unmarshal(p, n, &at, &t) != TSS2_RC_SUCCESS)
-		return refuse(-EBADMSG, why, "malformed signature");
-	if (at != n)
-		return refuse(-EBADMSG, why, "bytes behind the signature");
-	if (t.sigAlg == TPM2_ALG_ECDSA)
-		return take_ecdsa(&t.signature.ecdsa, s);
-	if (t.sigAlg == TPM2_ALG_RSASSA)
-		return take_rsassa(&t.signature.rsassa, s);
-	return refuse(-EOPNOTSUPP, why, "signature scheme is neither ECDSA nor RSASSA");
+	buf_done(&s->bytes);
 }
 
 static int check_strength(EVP_PKEY *key, const struct signature *s, const char **why)
@@ -175,7 +126,7 @@ int quote_verify(struct evp_pkey_st *key, const uint8_t *attest, size_t n, const
 {
 	cleanup(signature_done) struct signature s = { 0 };
 	EVP_MD_CTX *ctx;
-	int r = take_signature(sig, sig_len, &s, why);
+	int r = tpmkey_signature(sig, sig_len, &s.bytes, &s.hash, &s.type, why);
 
 	if (r == 0)
 		r = check_strength(key, &s, why);
@@ -185,7 +136,7 @@ int quote_verify(struct evp_pkey_st *key, const uint8_t *attest, size_t n, const
 	if (!ctx)
 		return -ENOMEM;
 	if (EVP_DigestVerifyInit_ex(ctx, NULL, s.hash->openssl, NULL, NULL, key, NULL) != 1 ||
-	    EVP_DigestVerify(ctx, s.bytes, s.len, attest, n) != 1)
+	    EVP_DigestVerify(ctx, s.bytes.data, s.bytes.len, attest, n) != 1)
 		r = refuse(-EKEYREJECTED, why, "not this key's signature over this quote");
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();

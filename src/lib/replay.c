@@ -21,16 +21,18 @@ struct bank {
 	const struct digest *wanted;
 	struct digest value, padded;
 	bool has_padded;
+	struct digest mark, mark_padded;
 	bool matched;
 	uint64_t matched_at, matched_since;
 };
 
 struct replay {
-	bool imported;
+	bool imported, marked;
 	struct buf tail;
 	int failed; /* the error that ended it */
 	const char *why;
 	uint64_t records, violations, bad_digest, first_bad_digest;
+	uint64_t own[VIOLATION_KINDS];
 	unsigned int n_banks;
 	struct bank banks[REPLAY_BANKS_MAX];
 };
@@ -44,6 +46,7 @@ static void compare(struct bank *b, uint64_t records)
 {
 	if (b->has_padded && equal(&b->padded, b->wanted)) {
 		b->value = b->padded;
+		b->mark = b->mark_padded;
 		b->has_padded = false;
 	}
 	if (equal(&b->value, b->wanted)) {
@@ -81,6 +84,16 @@ static int extend(const struct replay *rp, struct bank *b, const struct list_rec
 	return err < 0 ? err : pcr_extend(&b->value, &d);
 }
 
+static void count_violation(struct replay *rp, const struct list_record *r)
+{
+	struct template_fields f = { 0 };
+	int kind = template_decode(r->template, r->data, r->data_len, &f) == 0 && f.name ? violation_of(f.name, f.name_len) : -ENOENT;
+
+	rp->violations++;
+	if (kind >= 0)
+		rp->own[kind]++;
+}
+
 static int take_record(struct replay *rp, const struct list_record *r)
 {
 	struct digest sha1;
@@ -92,7 +105,8 @@ static int take_record(struct replay *rp, const struct list_record *r)
 		if (!rp->bad_digest++)
 			rp->first_bad_digest = rp->records;
 	}
-	rp->violations += r->violation;
+	if (r->violation)
+		count_violation(rp, r);
 
 	for (unsigned int i = 0; i < rp->n_banks; i++) {
 		if (rp->banks[i].pcr == r->pcr)
@@ -242,6 +256,32 @@ int replay_feed(struct replay *r, const void *p, size_t n)
 	return r->failed = buf_error(&r->tail);
 }
 
+void replay_mark(struct replay *r)
+{
+	r->marked = true;
+	for (unsigned int i = 0; i < r->n_banks; i++) {
+		r->banks[i].mark = r->banks[i].value;
+		r->banks[i].mark_padded = r->banks[i].has_padded ? r->banks[i].padded : r->banks[i].value;
+	}
+}
+
+int replay_marked(const struct replay *r, struct pcr_value *ret, unsigned int n)
+{
+	struct pcr_value *v = NULL;
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < r->n_banks && r->marked; i++) {
+		if (!v || v->pcr != r->banks[i].pcr) {
+			if (used == n)
+				return -EINVAL;
+			v = &ret[used++];
+			*v = (struct pcr_value){ .pcr = r->banks[i].pcr };
+		}
+		v->bank[v->n++] = r->banks[i].mark;
+	}
+	return r->marked && used > 0 ? 0 : -EINVAL;
+}
+
 void replay_result(const struct replay *r, struct replay_result *ret)
 {
 	*ret = (struct replay_result){
@@ -253,6 +293,7 @@ void replay_result(const struct replay *r, struct replay_result *ret)
 		.why = r->failed == -EBADMSG ? r->why : NULL,
 		.n_banks = r->n_banks,
 	};
+	memcpy(ret->own, r->own, sizeof(ret->own));
 	for (unsigned int i = 0; i < r->n_banks; i++) {
 		const struct bank *b = &r->banks[i];
 

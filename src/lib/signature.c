@@ -18,6 +18,8 @@
 struct signer {
 	EVP_PKEY *pkey;
 	uint32_t id;
+	const struct signer_ops *ops; /* NULL: libcrypto has the private key */
+	void *arg;
 };
 
 static void bio_freep(BIO **b)
@@ -43,7 +45,7 @@ static int drain(int r)
 
 static bool version_known(unsigned int type, unsigned int version)
 {
-	return (type == LABEL_SIGNATURE && (version == 2 || version == 3)) ||
+	return ((type == LABEL_SIGNATURE || type == LABEL_PORTABLE) && (version == 2 || version == 3)) ||
 	       (type == LABEL_VERITY && version == 3);
 }
 
@@ -145,7 +147,7 @@ static int fail(int r, const char **why, const char *text)
 }
 
 /* The id by which verifiers will find the key. */
-static int signer_id(const EVP_PKEY *pkey, const struct keyring *certs, uint32_t *ret, const char **why)
+static int find_id(const EVP_PKEY *pkey, const struct keyring *certs, uint32_t *ret, const char **why)
 {
 	int r;
 
@@ -163,26 +165,42 @@ static int signer_id(const EVP_PKEY *pkey, const struct keyring *certs, uint32_t
 	return r ? fail(r, why, "its public key cannot be hashed") : 0;
 }
 
+int signer_new_key(EVP_PKEY *key, const struct signer_ops *ops, void *arg, const struct keyring *certs,
+		   struct signer **ret, const char **why)
+{
+	cleanup(signer_freep) struct signer *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s || !EVP_PKEY_up_ref(key))
+		return fail(-ENOMEM, why, "out of memory");
+	s->pkey = key;
+	if (!key_type(key))
+		return fail(-EOPNOTSUPP, why,
+			    "neither RSA of 1024 bits or more nor ECDSA over P-256, P-384 or P-521");
+	r = find_id(key, certs, &s->id, why);
+	if (r < 0)
+		return r;
+	s->ops = ops;
+	s->arg = arg;
+	*ret = take_ptr(s);
+	return drain(0);
+}
+
 int signer_new(const void *pem, size_t n, const char *password, const struct keyring *certs,
 	       struct signer **ret, const char **why)
 {
 	cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)MIN(n, KEYRING_BYTES_MAX));
-	cleanup(signer_freep) struct signer *s = calloc(1, sizeof(*s));
+	EVP_PKEY *key;
 	int r;
 
-	if (!bio || !s)
+	if (!bio)
 		return fail(-ENOMEM, why, "out of memory");
-	s->pkey = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
-	if (!s->pkey)
+	key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
+	if (!key)
 		return fail(-EBADMSG, why, "no private key in PEM, or it is encrypted by another password");
-	if (!key_type(s->pkey))
-		return fail(-EOPNOTSUPP, why,
-			    "neither RSA of 1024 bits or more nor ECDSA over P-256, P-384 or P-521");
-	r = signer_id(s->pkey, certs, &s->id, why);
-	if (r < 0)
-		return r;
-	*ret = take_ptr(s);
-	return drain(0);
+	r = signer_new_key(key, NULL, NULL, certs, ret, why);
+	EVP_PKEY_free(key);
+	return r;
 }
 
 void signer_free(struct signer *s)
@@ -190,6 +208,8 @@ void signer_free(struct signer *s)
 	if (!s)
 		return;
 	EVP_PKEY_free(s->pkey);
+	if (s->ops)
+		s->ops->free(s->arg);
 	free(s);
 }
 
@@ -203,6 +223,16 @@ void signer_set_id(struct signer *s, uint32_t id)
 	s->id = id;
 }
 
+EVP_PKEY *signer_key(const struct signer *s)
+{
+	return s->pkey;
+}
+
+uint32_t signer_id(const struct signer *s)
+{
+	return s->id;
+}
+
 bool signer_made(const struct signer *s, const struct label *l, const struct digest *d)
 {
 	struct digest over;
@@ -212,12 +242,38 @@ bool signer_made(const struct signer *s, const struct label *l, const struct dig
 	       signature_verify_by(s->pkey, l->algo, l->bytes, l->len, &over) == SIGNATURE_OK;
 }
 
+int signature_bare(const struct signer *s, const struct digest *d, struct buf *out)
+{
+	const struct algo *algo = algo_by_id(d->algo);
+	cleanup(ctx_freep) EVP_PKEY_CTX *ctx = NULL;
+	cleanup_free uint8_t *bytes = NULL;
+	size_t n;
+	int r;
+
+	if (!algo || d->size != algo->size)
+		return -EINVAL;
+	if (!algo->openssl)
+		return -EOPNOTSUPP;
+	if (s->ops && s->ops->sign)
+		return s->ops->sign(s->arg, d, out);
+	r = prepare(s->pkey, algo, EVP_PKEY_sign_init_ex, &ctx);
+	if (r < 0)
+		return r;
+	n = (size_t)EVP_PKEY_get_size(s->pkey);
+	bytes = malloc(n);
+	if (!bytes)
+		return -ENOMEM;
+	if (EVP_PKEY_sign(ctx, bytes, &n, d->bytes, d->size) != 1)
+		return drain(-EIO);
+	buf_add(out, bytes, n);
+	return buf_error(out);
+}
+
 int signature_sign(const struct signer *s, enum label_type type, unsigned int version, const struct digest *d,
 		   struct buf *out)
 {
 	struct label l = { .type = type, .version = version, .algo = algo_by_id(d->algo), .key_id = s->id };
-	cleanup(ctx_freep) EVP_PKEY_CTX *ctx = NULL;
-	cleanup_free uint8_t *bytes = NULL;
+	cleanup(buf_done) struct buf bytes = { 0 };
 	struct digest over;
 	int r;
 
@@ -226,17 +282,11 @@ int signature_sign(const struct signer *s, enum label_type type, unsigned int ve
 	if (!l.algo->openssl)
 		return -EOPNOTSUPP;
 	r = signed_digest(type, version, d, &over);
+	if (r == 0)
+		r = signature_bare(s, &over, &bytes);
 	if (r < 0)
 		return r;
-	r = prepare(s->pkey, l.algo, EVP_PKEY_sign_init_ex, &ctx);
-	if (r < 0)
-		return r;
-	l.len = (size_t)EVP_PKEY_get_size(s->pkey);
-	bytes = malloc(l.len);
-	if (!bytes)
-		return -ENOMEM;
-	if (EVP_PKEY_sign(ctx, bytes, &l.len, over.bytes, over.size) != 1)
-		return drain(-EIO);
-	l.bytes = bytes;
+	l.bytes = bytes.data;
+	l.len = bytes.len;
 	return label_encode_signature(&l, out);
 }

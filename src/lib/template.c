@@ -6,15 +6,9 @@
  */
 #include <string.h>
 
-#include <imad/template.h>
 #include <imad/util.h>
 
-#define FIELDS_MAX 15 /* of one template: IMA_TEMPLATE_NUM_FIELDS_MAX */
-
-/* What field sig stores, by the value's first byte: security.ima if it is a signature over the content */
-#define SIG_IMA	   3 /* or over its fs-verity digest, else security.evm if it is portable. */
-#define SIG_PORTABLE 5
-#define SIG_VERITY 6
+#include "template_priv.h"
 
 /* The bytes of one field of a record. */
 struct value {
@@ -24,12 +18,12 @@ struct value {
 
 /*
  * @text: a string that ends in NUL, which a value then does not count.
- * @encode is NULL for what imad cannot measure; @decode for what readers do not ask for.
+ * @decode is NULL for what readers ask for by template_each() only.
  */
 struct field {
 	const char *id;
 	bool text;
-	int (*encode)(const struct template_input *in, struct buf *out);
+	template_encoder *encode;
 	int (*print)(struct value v, struct buf *out);
 	int (*decode)(struct value v, struct template_fields *ret);
 };
@@ -45,141 +39,9 @@ static const struct template templates[] = {
 	{ "evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode" },
 };
 
-static const uint8_t zeros[DIGEST_MAX];
-
 static bool is(const char *text, const char *other, size_t len)
 {
 	return strlen(text) == len && !memcmp(text, other, len);
-}
-
-/* --- Encoding. Each writes its length too, but for the two of template "ima". */
-
-static int encode_legacy_digest(const struct template_input *in, struct buf *out)
-{
-	if (in->violation) {
-		buf_add(out, zeros, TEMPLATE_IMA_DIGEST);
-		return 0;
-	}
-	if (!in->digest_sha1 || in->digest_sha1->algo != ALGO_SHA1)
-		return -EINVAL;
-	buf_add(out, in->digest_sha1->bytes, TEMPLATE_IMA_DIGEST);
-	return 0;
-}
-
-/* @type: what stands before the algorithm's name. */
-static int add_digest(const struct digest *d, const char *type, bool violation, struct buf *out)
-{
-	const struct algo *algo = d ? algo_by_id(d->algo) : NULL;
-
-	if (!algo || (!violation && d->size != algo->size))
-		return -EINVAL;
-	buf_add_le32(out, (uint32_t)(strlen(type) + strlen(algo->name) + 2 + algo->size));
-	buf_add_str(out, type);
-	buf_add_str(out, algo->name);
-	buf_add(out, ":", 2); /* with NUL */
-	buf_add(out, violation ? zeros : d->bytes, algo->size);
-	return 0;
-}
-
-static int encode_digest(const struct template_input *in, struct buf *out)
-{
-	return add_digest(in->digest, "", in->violation, out);
-}
-
-static int encode_typed_digest(const struct template_input *in, struct buf *out)
-{
-	return add_digest(in->digest, in->verity && !in->violation ? "verity:" : "ima:", in->violation, out);
-}
-
-static int encode_modsig_digest(const struct template_input *in, struct buf *out)
-{
-	if (in->digest_modsig && !in->violation)
-		return add_digest(in->digest_modsig, "", false, out);
-	buf_add_le32(out, 0);
-	return 0;
-}
-
-/* A blank would make the ASCII list ambiguous: the kernel stores and hashes '_' instead. */
-static void add_name(struct buf *out, const char *name, size_t n)
-{
-	for (;;) {
-		const char *blank = memchr(name, ' ', n);
-		size_t word = blank ? (size_t)(blank - name) : n;
-
-		buf_add(out, name, word);
-		if (!blank)
-			return;
-		buf_add_u8(out, '_');
-		name += word + 1;
-		n -= word + 1;
-	}
-}
-
-/* Too long a path leaves its last component, as in ima_eventname_init_common(). */
-static int encode_legacy_name(const struct template_input *in, struct buf *out)
-{
-	const char *name = in->name, *slash;
-	size_t n;
-
-	if (!name)
-		return -EINVAL;
-	slash = strrchr(name, '/');
-	if (strlen(name) > TEMPLATE_IMA_NAME_MAX && slash)
-		name = slash + 1;
-	n = MIN(strlen(name), (size_t)TEMPLATE_IMA_NAME_MAX);
-	buf_add_le32(out, (uint32_t)n);
-	add_name(out, name, n);
-	return 0;
-}
-
-static int encode_name(const struct template_input *in, struct buf *out)
-{
-	size_t n = in->name ? strlen(in->name) : 0;
-
-	if (!in->name || n >= UINT32_MAX)
-		return -EINVAL;
-	buf_add_le32(out, (uint32_t)n + 1);
-	add_name(out, in->name, n);
-	buf_add_u8(out, 0);
-	return 0;
-}
-
-static bool is_signature(uint8_t type)
-{
-	return type == SIG_IMA || type == SIG_PORTABLE || type == SIG_VERITY;
-}
-
-static int encode_sig(const struct template_input *in, struct buf *out)
-{
-	const uint8_t *sig = in->sig;
-	bool stored = !in->violation && sig && in->sig_len && is_signature(sig[0]);
-	size_t n = stored ? in->sig_len : 0;
-
-	if (n > UINT32_MAX)
-		return -EINVAL;
-	buf_add_le32(out, (uint32_t)n);
-	buf_add(out, sig, n);
-	return 0;
-}
-
-static int add_bytes(const void *p, size_t n, struct buf *out)
-{
-	if (n > UINT32_MAX)
-		return -EINVAL;
-	buf_add_le32(out, (uint32_t)n);
-	if (n > 0)
-		buf_add(out, p, n);
-	return 0;
-}
-
-static int encode_buf(const struct template_input *in, struct buf *out)
-{
-	return add_bytes(in->buf, in->buf_len, out);
-}
-
-static int encode_modsig(const struct template_input *in, struct buf *out)
-{
-	return add_bytes(in->modsig, in->violation ? 0 : in->modsig_len, out);
 }
 
 /* --- Printing */
@@ -288,22 +150,22 @@ static int decode_sig(struct value v, struct template_fields *ret)
 }
 
 static const struct field fields[] = {
-	{ "d-ng", false, encode_digest, print_digest, decode_digest },
-	{ "n-ng", true, encode_name, print_text, decode_name },
-	{ "sig", false, encode_sig, print_hex, decode_sig },
-	{ "d", false, encode_legacy_digest, print_hex, decode_legacy_digest },
-	{ "n", true, encode_legacy_name, print_text, decode_name },
-	{ "d-ngv2", false, encode_typed_digest, print_digest, decode_typed_digest },
-	{ "buf", false, encode_buf, print_hex, NULL },
-	{ "d-modsig", false, encode_modsig_digest, print_digest, NULL },
-	{ "modsig", false, encode_modsig, print_hex, NULL },
-	{ "evmsig", false, NULL, print_hex, NULL },
-	{ "xattrnames", true, NULL, print_text, NULL },
-	{ "xattrlengths", false, NULL, print_hex, NULL },
-	{ "xattrvalues", false, NULL, print_hex, NULL },
-	{ "iuid", false, NULL, print_uint, NULL },
-	{ "igid", false, NULL, print_uint, NULL },
-	{ "imode", false, NULL, print_uint, NULL },
+	{ "d-ng", false, template_encode_digest, print_digest, decode_digest },
+	{ "n-ng", true, template_encode_name, print_text, decode_name },
+	{ "sig", false, template_encode_sig, print_hex, decode_sig },
+	{ "d", false, template_encode_d, print_hex, decode_legacy_digest },
+	{ "n", true, template_encode_n, print_text, decode_name },
+	{ "d-ngv2", false, template_encode_typed_digest, print_digest, decode_typed_digest },
+	{ "buf", false, template_encode_buf, print_hex, NULL },
+	{ "d-modsig", false, template_encode_modsig_digest, print_digest, NULL },
+	{ "modsig", false, template_encode_modsig, print_hex, NULL },
+	{ "evmsig", false, template_encode_evmsig, print_hex, NULL },
+	{ "xattrnames", true, template_encode_xattr_names, print_text, NULL },
+	{ "xattrlengths", false, template_encode_xattr_lengths, print_hex, NULL },
+	{ "xattrvalues", false, template_encode_xattr_values, print_hex, NULL },
+	{ "iuid", false, template_encode_uid, print_uint, NULL },
+	{ "igid", false, template_encode_gid, print_uint, NULL },
+	{ "imode", false, template_encode_mode, print_uint, NULL },
 };
 
 /* --- Walking */
@@ -374,6 +236,27 @@ static int print_one(const struct field *f, struct value v, void *arg)
 	return f->print(v, out);
 }
 
+/* template_each() at work. */
+struct telling {
+	template_field_fn *fn;
+	void *arg;
+	struct buf text;
+};
+
+static int tell_one(const struct field *f, struct value v, void *arg)
+{
+	struct telling *t = arg;
+	int r;
+
+	buf_reset(&t->text);
+	r = f->print(v, &t->text);
+	if (!r)
+		r = buf_error(&t->text);
+	if (!r)
+		t->fn(t->arg, f->id, (const char *)t->text.data, t->text.len);
+	return r;
+}
+
 static int decode_one(const struct field *f, struct value v, void *arg)
 {
 	return f->decode ? f->decode(v, arg) : 0;
@@ -386,10 +269,10 @@ static int encode_fields(const struct template *t, const struct template_input *
 	for (const char *format = t->format; format;) {
 		const struct field *f = field_next(&format, &left);
 
-		if (!f || !f->encode || f->encode(in, out) < 0)
+		if (!f || f->encode(in, out) < 0)
 			return -EINVAL;
 	}
-	return buf_error(out);
+	return 0;
 }
 
 const struct template *template_find(const char *name_or_format, size_t len)
@@ -426,13 +309,16 @@ bool template_format_valid(const char *format, size_t len)
 	for (; format; n++)
 		if (!field_next(&format, &len))
 			return false;
-	return n <= FIELDS_MAX;
+	return n <= TEMPLATE_FIELDS_MAX;
 }
 
 int template_encode(const struct template *t, const struct template_input *in, struct buf *out)
 {
 	size_t start = out->len;
-	int r = encode_fields(t, in, out);
+	int r = template_is_legacy(t) ? template_encode_legacy(in, out) : encode_fields(t, in, out);
+
+	if (!r)
+		r = buf_error(out);
 
 	if (r < 0)
 		out->len = start;
@@ -459,4 +345,32 @@ int template_decode(const struct template *t, const uint8_t *data, size_t n, str
 	if (!r)
 		*ret = d;
 	return r;
+}
+
+int template_each(const struct template *t, const uint8_t *data, size_t n, template_field_fn *fn, void *arg)
+{
+	struct telling telling = { .fn = fn, .arg = arg };
+	int r = fields_walk(t, data, n, tell_one, &telling);
+
+	buf_done(&telling.text);
+	return r;
+}
+
+void template_meta_done(struct template_meta *m)
+{
+	buf_done(&m->evmsig);
+	buf_done(&m->xattr_names);
+	buf_done(&m->xattr_lengths);
+	buf_done(&m->xattr_values);
+	*m = (struct template_meta){ 0 };
+}
+
+bool template_needs_meta(const struct template *t)
+{
+	static const char *const ids[] = { "evmsig", "xattrnames", "xattrlengths", "xattrvalues", "iuid", "igid", "imode" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		if (template_has_field(t, ids[i]))
+			return true;
+	return false;
 }

@@ -166,6 +166,36 @@ int tpmkey_check_ak(const uint8_t *p, size_t n, const char **why)
 	return r;
 }
 
+static bool can_sign(const TPMT_PUBLIC *p)
+{
+	TPMI_ALG_ASYM_SCHEME scheme = p->type == TPM2_ALG_RSA ? p->parameters.rsaDetail.scheme.scheme :
+								 p->parameters.eccDetail.scheme.scheme;
+
+	return scheme == TPM2_ALG_NULL || scheme == (p->type == TPM2_ALG_RSA ? TPM2_ALG_RSASSA : TPM2_ALG_ECDSA);
+}
+
+int tpmkey_check_signing(const uint8_t *p, size_t n, const char **why)
+{
+	EVP_PKEY *key = NULL;
+	TPM2B_PUBLIC public;
+	TPMA_OBJECT has;
+	int r = tpmkey_parse(p, n, &key, why);
+
+	if (r == 0)
+		r = tpmkey_unmarshal(p, n, &public, why);
+	EVP_PKEY_free(key);
+	if (r < 0)
+		return r;
+	has = public.publicArea.objectAttributes;
+	if (!(has & TPMA_OBJECT_SIGN_ENCRYPT))
+		return refuse(-EKEYREJECTED, why, "the key does not sign");
+	if (has & TPMA_OBJECT_RESTRICTED)
+		return refuse(-EKEYREJECTED, why, "the key signs only what the TPM made: it is one for attestation");
+	if (!(has & TPMA_OBJECT_USERWITHAUTH))
+		return refuse(-EKEYREJECTED, why, "the key wants a policy, not a password");
+	return can_sign(&public.publicArea) ? 0 : refuse(-EKEYREJECTED, why, "the key signs neither by PKCS#1 v1.5 nor by ECDSA");
+}
+
 int tpmkey_pem(struct evp_pkey_st *key, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());

@@ -197,6 +197,12 @@ const struct keyring *trust_keys(const struct trust *t)
 	return t->keys;
 }
 
+const void *trust_denied_bytes(const struct trust *t, size_t *n)
+{
+	*n = t->n * sizeof(t->denied[0]);
+	return t->denied;
+}
+
 size_t trust_denied_count(const struct trust *t)
 {
 	return t->n;

@@ -226,6 +226,10 @@ static int same_boot(const struct verifier_state *s, const struct evidence *e, c
 			return refuse(why, size, "the quote is of other PCRs or banks than the state");
 	if (strcmp(s->boot_id, e->boot_id) != 0 && e->from != 0)
 		return refuse(why, size, "another boot id, but the TPM was not reset: the list must come from its beginning");
+	if (e->checkpoint.len > 0 && e->from > s->records) {
+		*ret = VERIFIER_CUT;
+		return 0;
+	}
 	if (e->from != 0 && e->from != s->records)
 		return refuse(why, size, "the list begins at record %llu, %llu are verified", (unsigned long long)e->from,
 			      (unsigned long long)s->records);
@@ -241,6 +245,10 @@ int verifier_order(const struct verifier_state *s, const struct evidence *e, con
 			      s->reset_count, q->reset_count);
 	if (s && q->reset_count == s->reset_count)
 		return same_boot(s, e, q, ret, why, size);
+	if (e->from != 0 && e->checkpoint.len > 0) {
+		*ret = VERIFIER_CUT;
+		return 0;
+	}
 	if (e->from != 0)
 		return refuse(why, size, s ? "the TPM was reset since, so the list must come from its beginning, not from record %llu" :
 					     "the list begins at record %llu, and nothing is known of those before",

@@ -112,6 +112,46 @@ wait $storm
 [ $good = $all ] && [ $all -ge 5 ] && [ "$(cat "$T/count")" -gt 50 ]
 verdict "$good of $all under a storm of $(cat "$T/count") records" $?
 
+# --- the next one goes on where the last one ended
+tpm_start long
+R=$T/run L=$T/run/binary_runtime_measurements
+mkdir "$R"
+echo 0f6f5bb4-7e5b-4d6a-8d53-6e2d1a8f5f5e >"$R/boot_id"
+for _ in $(seq 28); do cat "$T/list"; done >"$T/all"
+live() { "$IMACTL" --rundir "$R" attest --tcti "$TCTI" --statedir "$T/state.long" --nonce $N "$@" >"$T/e.json" 2>"$T/err"; }
+# gives FROM QUOTED: no complaint, and just these records of the list.
+gives() {
+	live --from "$1" && [ ! -s "$T/err" ] && grep -q "\"from\": $1, \"quoted\": $2, \"total\": $2," "$T/e.json" || { cat "$T/err"; return 1; }
+	sed -n 's/.*"data": "\([^"]*\)".*/\1/p' "$T/e.json" | base64 -d >"$T/slice"
+	{ head_of "$T/all" "$1" && cat "$T/slice"; } | cmp - "$T/good"
+}
+head_of "$T/all" 1100 >"$T/good" && cp "$T/good" "$L"
+tpm_extend "$T/all" 0 1100
+gives 0 1100 && "$IMACTL" verify --evidence "$T/e.json" --ak "$T/state.long/ak.pem" --nonce $N --state "$T/verifier" >/dev/null
+verdict 'a long list' $?
+grep -q '^records 1100$' "$R/attested" && grep -qi "^pcr 10 sha384 $(tpm2_pcrread sha384:10 | sed -n 's/.*0x//p')$" "$R/attested"
+verdict 'where it ends is noted' $?
+tpm_extend "$T/all" 1100 1150
+head_of "$T/all" 1150 >"$T/good" && cp "$T/good" "$L"
+gives 1100 1150 && "$IMACTL" verify --evidence "$T/e.json" --ak "$T/state.long/ak.pem" --nonce $N --state "$T/verifier" | grep -q '^match$'
+verdict 'what is new, and a verifier goes on' $?
+printf '\377\377\377\377' | dd of="$L" bs=1 seek=24 conv=notrunc 2>/dev/null
+gives 1150 1150
+verdict 'the front of the list is not looked at' $?
+cp "$R/attested" "$T/attested"
+rm "$R/attested"
+! gives 1150 1150 2>/dev/null
+verdict 'without the note it is' $?
+cp "$T/good" "$L"
+for wrong in '/^pcr 10 sha256/s/[0-9a-f]\{8\}$/00000000/' '/^pcr 10 sha1 /d' 's/^pcr 10/pcr 12/' 's/^bytes .*/bytes 77/' 's/^bytes .*/bytes 99999999/' \
+	's/^boot_id ../boot_id ff/' 's/^first 0/first 7/' 's/ 1$/ 2/' '3,$d' 's/^pcr 10 sha256 /&f/' 's/^records .*/records 0/'; do
+	sed "$wrong" "$T/attested" >"$R/attested"
+	cmp -s "$T/attested" "$R/attested" || gives 1140 1150
+	verdict "a wrong note costs time only: $wrong" $?
+done
+
+tpm_use fresh
+
 # --- what does not fit is told, and given all the same
 head_of "$K/ima-sig.bin" 39 >"$T/short"
 expect 0 'does not lead to what the TPM quotes' attest --nonce $N --list "$T/short"

@@ -2,22 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imactl with a daemon: status, sync, verify of a list that grows; and bad answers.
 . "$(dirname "$0")/common"
-command -v python3 >/dev/null || exit 77
-
-# daemon MODE [LIST [APPEND]]: in place of the one before.
-pid=
-daemon() {
-	[ -z "$pid" ] || { kill "$pid"; wait "$pid" 2>/dev/null; }
-	rm -f "$T/control"
-	python3 tests/cli/fake-daemon.py "$T/control" "$@" &
-	pid=$!
-	for _ in $(seq 100); do
-		[ ! -S "$T/control" ] || return 0
-		sleep 0.05
-	done
-	exit 1
-}
-trap 'kill $pid; rm -rf "$T"' EXIT
+. "$(dirname "$0")/daemon"
 run() { "$IMACTL" --rundir "$T" "$@"; }
 
 daemon good

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imactl doctor on a host made of files: all is well, then one thing after the other is not.
 . "$(dirname "$0")/common"
-command -v python3 >/dev/null || exit 77
+. "$(dirname "$0")/daemon"
 
 R=$T/root
 # put FILE TEXT...: lines of a file below the root.
@@ -46,10 +46,7 @@ finds() {
 }
 
 VERSION=$("$IMACTL" --version) VERSION=${VERSION#imactl }
-python3 tests/cli/fake-daemon.py "$T/control" "version=$VERSION" &
-pid=$!
-trap 'kill $pid; rm -rf "$T"' EXIT
-for _ in $(seq 100); do [ -S "$T/control" ] || sleep 0.05; done
+daemon "version=$VERSION"
 
 well
 expect 0 ' ok, 0 advice, 0 problems, 0 unchecked$' doctor
@@ -178,6 +175,8 @@ finds problem keys 'no key in /etc/keys/ima; run: install '
 well
 put /proc/self/mountinfo '21 1 254:0 / / rw - ext4 /dev/vda1 rw'
 finds problem rundir 'on ext4 (/), not tmpfs'
+put /etc/imad/imad.conf 'policy = tcb' 'rundir = /var/lib/imad'
+finds ok rundir '/var/lib/imad is on ext4 .* stay in its archive$'
 : >"$R/proc/self/mountinfo"
 finds unchecked rundir 'cannot tell'
 well
@@ -202,22 +201,31 @@ finds unchecked labels 'none of the programs'
 
 # The daemon.
 well
-kill $pid
-wait $pid 2>/dev/null
-rm -f "$T/control"
+no_daemon
 finds advice daemon 'does not run; run: systemctl start imad$'
 for mode in text good refused unstep; do
-	rm -f "$T/control"
-	python3 tests/cli/fake-daemon.py "$T/control" $mode &
-	pid=$!
-	for _ in $(seq 100); do [ -S "$T/control" ] || sleep 0.05; done
+	daemon $mode
 	case $mode in
 	text) finds unchecked daemon 'does not answer' ;;
 	good) finds advice daemon 'imad 1.2 runs, and imactl is ' ;;
 	refused) finds problem daemon 'enforce was refused.*run: journalctl -b -u imad -p err$' ;;
 	unstep) finds problem daemon 'do not agree; run: imactl verify$' ;;
 	esac
-	[ $mode = unstep ] || { kill $pid; wait $pid 2>/dev/null; }
+done
+
+# The guard.
+finds ok guard 'no protection is asked for'
+put /etc/imad/imad.conf 'policy = tcb' 'protect = yes'
+finds unchecked guard 'does not say'
+for mode in guarded silent bare unlocked by-console; do
+	daemon $mode
+	case $mode in
+	guarded) finds ok guard 'cannot switch' ;;
+	silent) finds problem guard 'do not fire.*run: journalctl -b -u imad -p err$' ;;
+	bare) finds problem guard 'is to be protected, and is not' ;;
+	unlocked) finds advice guard 'for 7 s more; run: imactl lock$' ;;
+	by-console) finds advice guard 'no key unlocks.*install -D -m 644 -t /etc/keys/ima-unlock CERTIFICATE$' ;;
+	esac
 done
 
 expect 2 'takes no arguments' "$IMACTL" doctor x

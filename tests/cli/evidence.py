@@ -121,6 +121,13 @@ def flip(at):
 
 good = evidence()
 case("good", "", good)
+
+def own(name):
+    """A violation of imad's own, as include/imad/violation.h has it."""
+    data = b"".join(struct.pack("<I", len(x)) + x for x in (b"sha256:\0" + bytes(32), name + b"\0", b""))
+    return struct.pack("<I20sI7sI", 10, bytes(20), 7, b"ima-sig", len(data)) + data
+
+case("own", "", evidence(43, rs=records[:40] + [own(b"imad:lost:events=17"), own(b"imad:gap:uses=unknown"), own(b"imad:later:x=1")]))
 for reason, f in (("format: not imad-evidence", ("format", "imad-evil")), ("version: unknown", ("version", 2)),
                   ("version: of a wrong type", ("version", "1")), ("nonce: not the one of the quote", ("nonce", "ff" * 16)),
                   ("nonce: not hex", ("nonce", "xx" * 16)), ("boot_id: not a UUID", ("boot_id", "../../../../../../../../../etc/passw")),
@@ -208,6 +215,13 @@ case("list-to-violation", "PCR 10 bank sha256: no part of the list leads", evide
 case("list-other-pcr", "no part of the list leads", evidence(send=r[:5] + [b"\x0b" + r[5][1:]] + r[6:40]))
 case("list-garbage", "record 40 is malformed", changed("list.data", lambda b: b + b"\xff" * 40, total=41))
 case("list-one-bank", "PCR 10 bank sha1: no part of the list leads", evidence(values=[b"\x01" * 20, replay(r[:40], "sha256")]))
+
+case("checkpoint-idle", "", changed("checkpoint", b"not needed"))
+case("checkpoint-bad", "checkpoint: not base64", changed("checkpoint", "*"))
+case("checkpoint-type", "checkpoint: of a wrong type", changed("checkpoint", 1))
+case("checkpoint-long", "checkpoint: too long", changed("checkpoint", "A" * 90000))
+case("checkpoint-none", "nothing is known of those before", changed("checkpoint", b"", start=3))
+case("checkpoint-text", "checkpoint, line 1", changed("checkpoint", b"x", start=3))
 
 # What may follow what. The state "at30" is after 30 records, "at30of40" after evidence that showed 40.
 old = dict(clock=1000)

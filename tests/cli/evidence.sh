@@ -47,6 +47,13 @@ cp "$T/s30" "$T/state"
 expect 0 "note: the TPM's clock is not safe" verify "$T/c/new-boot-clock.json" --ak "$T/c/ak.pem" --nonce $N --state "$T/state"
 expect 0 '^40 records, 40 of them new, 2 violations$' verify $good
 expect 1 "record [0-9]*, '.*': a violation" verify $good --no-violations
+own="$T/c/own.json --ak $T/c/ak.pem --nonce $N"
+expect 0 "^note: record 41, 'imad:gap:uses=unknown': For a time there was no imad" verify $own
+expect 0 "^note: record 42, 'imad:later:x=1': imad says that its list is not whole here$" verify $own
+expect 0 '^43 records, 43 of them new, 5 violations$' verify $own
+expect 0 '^  1 imad:lost: More was used' verify $own
+expect 0 '"violations":5,"own_violations":{"gap":1,"lost":1,"pcr-reset":0,"timeout":0}' verify $own --json
+expect 1 "record 41, 'imad:gap:uses=unknown': a violation" verify $own --no-violations
 expect 0 '^match$' verify $good --bank sha1 --bank sha256
 expect 1 'of other banks than those wanted' verify $good --bank sha256
 expect 1 'the quote is of PCRs 0x000400 in bank sha1, wanted are 0x000c00' verify $good --pcr 10 --pcr 11

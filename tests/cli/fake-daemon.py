@@ -18,10 +18,19 @@ STATUS = {
                     {"dev": "0:22", "type": "tmpfs", "mount": "/run", "gated": False, "reason": "no rule"}],
     "gaps": ["memfd is not held", "started late"], "news": {"deep": {"x": 1}}, "none": [],
 }
+PROTECTED = {"active": True, "hooks_fire": True, "unlocked_s": 0, "unlocked_by": "key"}
 if mode.startswith("version="):
     STATUS["version"] = mode[8:]
+    STATUS["protection"] = PROTECTED
 if mode == "refused":
     STATUS["appraisal"] = {"enforce_refused": True}
+STATUS |= {
+    "guarded": {"protection": PROTECTED},
+    "silent": {"protection": {**PROTECTED, "hooks_fire": False}},
+    "bare": {"protection": {"active": False, "hooks_fire": True}},
+    "unlocked": {"protection": {**PROTECTED, "unlocked_s": 7}},
+    "by-console": {"protection": {**PROTECTED, "unlocked_by": "console"}},
+}.get(mode, {})
 if mode == "unstep":
     STATUS["tpm"]["in_step"] = False
 
@@ -59,18 +68,24 @@ def answer(kind, status=0, payload=b"", magic=b"IMAD", version=1):
     return struct.pack("<4sHHiI", magic, version, kind, status, len(payload)) + payload
 
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-s.bind(path)
+s.bind(path + ".new")
 s.listen(8)
+os.rename(path + ".new", path)  # who sees it can connect
 while True:
     c, _ = s.accept()
     p, fds, _, _ = socket.recv_fds(c, 4096, 4)
     magic, version, kind, status, length = struct.unpack("<4sHHiI", p[:16])
     assert (magic, version, status, length) == (b"IMAD", 1, 0, len(p) - 16), p
-    assert kind == 14 or (length == 0 and not fds), p
+    assert kind in (14, 40, 42) or (length == 0 and not fds), p
     content = json.dumps(STATUS if kind == 2 else explain(p[16:], fds) if kind == 14 else {})
     for fd in fds:
         os.close(fd)
     reply = answer(kind + 1, 0, content.encode())
+    if kind == 40:
+        reply = answer(41, 0, b"{}" if mode == "console" else b'{"challenge":"imad unlock 5 seconds\\n"}')
+    elif kind == 42:
+        with open(list_path, "wb") as f:
+            f.write(p[16:])
     if mode == "refuse":
         reply = answer(1, -1, b"Operation not permitted")
     elif mode == "cut":

@@ -28,6 +28,11 @@ same 'JSON' "$K/ima-ng.ascii" "$T/got"
 expect 0 '^2$' sh -c "'$IMACTL' list --json '$K/ima-ng.bin' | grep -c '\"violation\":true'"
 expect 0 '"sig":"030204857d8ee80100' "$IMACTL" list --json --path /m/good_rsa "$K/appraise-ima-sig.bin"
 
+# Fields that only some templates have.
+expect 0 '"name":"/tmp/lower/lower/foo-evmsig-4.txt","evmsig":"05020478.*"xattrnames":"security.selinux|security.ima","xattrlengths":"2500000022000000",.*"imode":"33188"' \
+	"$IMACTL" list --json "$B/imatest.log"
+expect 0 '"d-modsig":"sha256:61a156435dbc.*","modsig":"30820189' "$IMACTL" list --json "$B/imatest.log"
+
 # The side file, which belongs to the live list.
 cp "$K/ima-ng.bin" "$T/binary_runtime_measurements"
 {

@@ -126,6 +126,16 @@ refused 3 "cannot read '/dev/zero': not a regular file" $P check /dev/zero
 : >"$T/$(printf 'x\033[2J')"
 expect 0 '/x\\x1b\[2J: nothing is measured' $P check "$T/$(printf 'x\033[2J')"
 
+# --- show, of names and files: what is shown is a policy, and shown again it is the same
+expect 0 '^measure func=BPRM_CHECK mask=MAY_EXEC$' $P show tcb
+cp "$T/out" "$T/shown"
+expect 0 '^20 rules, 1 findings$' $P check "$T/shown"
+expect 0 '^dont_measure' $P show "$T/shown"
+cmp -s "$T/out" "$T/shown"
+verdict 'shown again it is the same' $?
+expect 0 '"text":"measure func=MMAP_CHECK.*","source":".*good","line":4}' $P show --json "$T/good"
+refused 3 'built in are tcb' $P show nope
+
 # --- test
 cat >"$T/policy" <<'EOF'
 dont_hash fowner=5

@@ -13,6 +13,12 @@ for b in sha1 sha256 sha384 sha512; do
 	expect 0 "^PCR 10 $b: match" "$IMACTL" verify --list "$B/sha1.log" --pcrs "$b,$B/kat.pcrs.$b"
 done
 
+# All templates and some formats in one list; the values are of a replay that is not imad's.
+zeros() { seq -f 'PCR-%02.0f: '"$(printf "%0$1d" 0)" 0 9; }
+{ zeros 40 && echo 'PCR-10: 0ff68e1da514770e85581bffe693809776302a63'; } >"$T/pcrs.sha1"
+{ zeros 64 && echo 'PCR-10: af02ae09413721fddb71250ae26383de73cc78d5df37fbebadacedeaeacddb18'; } >"$T/pcrs.sha256"
+expect 0 '^match$' "$IMACTL" verify --list "$B/imatest.log" --pcrs "sha1,$T/pcrs.sha1" --pcrs "sha256,$T/pcrs.sha256"
+
 # This kernel put padded SHA-1 into its sha384 bank: not what the list says.
 expect 1 'PCR 10 bank sha384 matches no part of the list' \
 	"$IMACTL" verify --list "$K/ima-ng.bin" --pcrs "sha384,$K/ima-ng.pcrs.sha384"

@@ -82,7 +82,7 @@ static void envelope(const char *text, size_t n)
 	signature(e.signature.data, e.signature.len);
 	public(e.ak.data, e.ak.len);
 	check(evidence_format(&e, &out) == 0 && evidence_parse((char *)out.data, out.len, &again, &error) == 0);
-	check(again.list.len == e.list.len && again.from == e.from && again.total == e.total && again.n_pcrs == e.n_pcrs &&
+	check(again.checkpoint.len == e.checkpoint.len && again.list.len == e.list.len && again.from == e.from && again.total == e.total && again.n_pcrs == e.n_pcrs &&
 	      (e.list.len == 0 || !memcmp(again.list.data, e.list.data, e.list.len)));
 	evidence_done(&e);
 	evidence_done(&again);

@@ -5,23 +5,15 @@
  * keys beside it, nothing passes but its digests and the very values that evmctl made.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <imad/appraise.h>
 #include <imad/finder.h>
 #include <imad/signature.h>
 #include <imad/util.h>
 
+#include "fuzz.h"
+
 #define DATA "tests/data/evmctl-sig/"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_signature(const struct label *l, const uint8_t *data, size_t size)
 {

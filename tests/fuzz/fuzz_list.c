@@ -4,30 +4,30 @@
  * be printed and decoded without harm, and a replay counts the same records
  * however the bytes are split. The first byte chooses the split.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include <imad/list.h>
 #include <imad/replay.h>
 #include <imad/util.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
-static void must(bool ok)
+static void count_text(void *arg, const char *id, const char *text, size_t n)
 {
-	if (!ok)
-		abort();
+	must(*id && (text || !n));
+	*(size_t *)arg += n;
 }
 
 static void one_record(const struct list_record *r, const uint8_t *bytes, size_t n)
 {
 	cleanup(buf_done) struct buf binary = { 0 }, text = { 0 };
 	struct template_fields f;
+	size_t n_text = 0;
 	bool printed;
 
 	must(!list_encode(r, &binary) && binary.len == n && !memcmp(binary.data, bytes, n));
 	printed = !list_print(r, &text);
 	must(printed ? text.len && text.data[text.len - 1] == '\n' : !text.len);
+	must((template_each(r->template, r->data, r->data_len, count_text, &n_text) == 0) == printed);
+	must(!printed || n_text < text.len);
 	if (template_decode(r->template, r->data, r->data_len, &f) < 0)
 		return;
 	must(f.name_len <= r->data_len && f.sig_len <= r->data_len);

@@ -5,8 +5,6 @@
  * that is signed there.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <imad/modsig.h>
 #include <imad/pkcs7.h>
@@ -15,15 +13,9 @@
 #define CONTENT "the content of a module\n"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static struct keyring *keys;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Run in the top folder. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)

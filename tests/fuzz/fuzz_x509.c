@@ -3,19 +3,10 @@
  * Any bytes as certificates, as the CA of certificates, and split into both. What is
  * taken can be listed and used, what is not leaves the keyring as it was.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include <imad/signature.h>
 #include <imad/util.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 static void check_key(const struct keyring *k, const struct key *key)
 {

@@ -62,9 +62,9 @@ static struct {
 	uint32_t epoch, trust_epoch, audited_pid, audited_uid;
 	bool denied; /* collect finds the content on the deny list */
 	char log[512]; /* one letter an op: see the fakes */
-	bool block_collect, queue_records;
+	bool block_collect, block_reach, queue_records;
 	bool lossy; /* an op fails: uses go on unrecorded */
-	unsigned int in_collect;
+	unsigned int in_collect, in_reach;
 	int record_result; /* what done() gets unless records are queued */
 	struct measurement *queued[64];
 	struct measurement submitted[64]; /* copies; name and sig are void */
@@ -72,6 +72,9 @@ static struct {
 	char fail; /* letter of the op that fails, 'd': the record; 0: none */
 	unsigned int fail_at; /* its how manieth call from now: 1 the next; 0: every */
 	void (*on_collect)(struct fake_file *f); /* while the content is read */
+	char own[8][128]; /* names of imad's own violations */
+	unsigned int n_own;
+	int no_hint; /* negative errno: hint fails with it */
 	const char *broken;
 } fx = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, .changed = PTHREAD_COND_INITIALIZER };
 
@@ -247,6 +250,27 @@ static int fake_collect(void *arg, void *scratch, int fd, unsigned int needs, co
 	return leave(fails ? -EIO : 0);
 }
 
+/* What stands behind engine_use.far here: a file, NULL: it is gone. */
+struct fake_far {
+	struct fake_file *file;
+	int r;
+};
+
+static int fake_reach(void *arg, const void *far, struct engine_use *use)
+{
+	struct fake_far f = *(const struct fake_far *)far;
+
+	(void)arg;
+	enter('F');
+	fx.in_reach++;
+	pthread_cond_broadcast(&fx.changed);
+	while (fx.block_reach)
+		pthread_cond_wait(&fx.changed, &fx.lock);
+	fx.in_reach--;
+	use->fd = f.file && f.r == 0 ? fcntl(f.file->fd, F_DUPFD_CLOEXEC, 100) : -1;
+	return leave(f.r);
+}
+
 static void fake_new_epoch(void *arg)
 {
 	(void)arg;
@@ -347,6 +371,12 @@ static void fake_chain_hold(struct hold *h, struct hold *next)
 	h->next = next;
 }
 
+static int fake_hint(void *arg, int fd, char *ret, size_t size)
+{
+	(void)arg, (void)fd;
+	return snprintf(ret, size, "/a file") < 0 ? -EIO : fx.no_hint;
+}
+
 static void fake_on_timeout(void *arg)
 {
 	(void)arg;
@@ -379,6 +409,8 @@ static void fake_submit(void *arg, struct measurement *m)
 
 	(void)arg;
 	enter(m->violation ? 'V' : 'S');
+	if (m->violation && !strncmp(m->name, VIOLATION_PREFIX, strlen(VIOLATION_PREFIX)))
+		snprintf(fx.own[fx.n_own++ % ARRAY_SIZE(fx.own)], sizeof(fx.own[0]), "%s", m->name);
 	fx.submitted[fx.n_submitted++ % ARRAY_SIZE(fx.submitted)] = *m;
 	now = !fx.queue_records;
 	if (!now)
@@ -415,6 +447,10 @@ static int fake_relabel(void *arg, void *scratch, int fd, bool closed, struct di
 	must(scratch != NULL, "relabel without scratch");
 	must(!closed || f->listened || f->gen.written, "looked for writers before listening to them");
 	f->relabels++;
+	if (!f->gen.written && f->gen.vouched) {
+		f->gen.vouched = 0; /* the HMAC alone */
+		return leave(0);
+	}
 	if (!fails && f->writers)
 		return leave(0);
 	*ret = (struct digest){ .algo = ALGO_SHA256, .size = 32 };
@@ -440,8 +476,9 @@ static const struct engine_ops fake_ops = {
 	.scratch_new = fake_scratch_new, .scratch_free = fake_scratch_free, .is_elf = fake_is_elf,
 	.answer = fake_answer,	     .release = fake_release,	      .hold_fd = fake_hold_fd,
 	.hold_since = fake_hold_since,   .next_hold = fake_next_hold,     .chain_hold = fake_chain_hold,
-	.on_timeout = fake_on_timeout,   .submit = fake_submit, .collect_data = fake_collect_data, .new_epoch = fake_new_epoch,
+	.on_timeout = fake_on_timeout,   .hint = fake_hint, .submit = fake_submit, .collect_data = fake_collect_data, .new_epoch = fake_new_epoch,
 	.new_trust = fake_new_trust,
+	.reach = fake_reach,
 	.audit = fake_audit,	     .listen = fake_listen,	      .relabel = fake_relabel, .tell = fake_tell,
 };
 

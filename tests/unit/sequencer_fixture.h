@@ -23,7 +23,7 @@
 struct fixture {
 	struct swtpm swtpm;
 	struct proxy proxy;
-	char rundir[PATH_MAX_TEST], boot_id[PATH_MAX_TEST], securityfs[PATH_MAX_TEST];
+	char rundir[PATH_MAX_TEST], boot_id[PATH_MAX_TEST], securityfs[PATH_MAX_TEST], statedir[PATH_MAX_TEST];
 	struct sequencer_config config;
 	struct sequencer *s;
 };
@@ -78,6 +78,7 @@ static inline int fixture_setup(void **state)
 	snprintf(fx.rundir, sizeof(fx.rundir), "%s/run", fx.swtpm.dir);
 	snprintf(fx.boot_id, sizeof(fx.boot_id), "%s/boot_id", fx.swtpm.dir);
 	snprintf(fx.securityfs, sizeof(fx.securityfs), "%s/sys", fx.swtpm.dir);
+	snprintf(fx.statedir, sizeof(fx.statedir), "%s/state", fx.swtpm.dir);
 	write_file(fx.boot_id, BOOT_ID "\n", strlen(BOOT_ID) + 1);
 	fx.config = (struct sequencer_config){
 		.rundir = fx.rundir,
@@ -87,6 +88,7 @@ static inline int fixture_setup(void **state)
 		.hash = algo_by_id(ALGO_SHA256),
 		.securityfs = fx.securityfs,
 		.boot_id = fx.boot_id,
+		.statedir = fx.statedir,
 	};
 	return 0;
 }
@@ -210,6 +212,19 @@ static inline void measure_many(unsigned int first, unsigned int last)
 	sem_destroy(&done);
 }
 
+/* What is owed is told behind the answer to whoever was there: wait for that, too. */
+static inline void settle(void)
+{
+	sem_t done;
+
+	for (int i = 0; i < 2; i++) {
+		sem_init(&done, 0, 0);
+		assert_ok(sequencer_barrier(fx.s, post, &done));
+		sem_wait(&done);
+		sem_destroy(&done);
+	}
+}
+
 /* --- The other side: the TPM asked directly, the list replayed by libcrypto alone. */
 static inline struct pcr_value tpm_value(unsigned int pcr)
 {
@@ -238,6 +253,17 @@ static inline void tpm_extend_foreign(unsigned int pcr, uint8_t value)
 	}
 	assert_ok(tpm_extend(t, pcr, d, n));
 	tpm_free(t);
+}
+
+/* Five records, and somebody else extended before the next start. */
+static inline void seq_start_behind_foreign(void)
+{
+	seq_start();
+	measure_many(0, 5);
+	seq_stop();
+	tpm_extend_foreign(TEST_PCR, 0x66);
+	seq_start();
+	assert_false(seq_status().in_step);
 }
 
 static inline uint32_t u32_at(const uint8_t *p)
@@ -298,6 +324,19 @@ static inline void assert_anchored(unsigned int pcr, unsigned int n)
 		assert_int_equal(replay_list(pcr, &d), n);
 		assert_memory_equal(d.bytes, v.bank[i].bytes, d.size);
 	}
+}
+
+/* How many records of the list have exactly this name. */
+static inline unsigned int named(const char *name)
+{
+	size_t len, n = strlen(name) + 1;
+	uint8_t *list = read_file(list_path("binary_runtime_measurements"), &len);
+	unsigned int found = 0;
+
+	for (size_t i = 0; i + n + 4 <= len; i++)
+		found += u32_at(list + i) == n && !memcmp(list + i + 4, name, n);
+	free(list);
+	return found;
 }
 
 /* What evmctl says of the list and one bank; 77 when it is not installed. */

@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tmpdir.h"
 
@@ -43,11 +46,23 @@ static inline void swtpm_exec(const struct swtpm *t)
 	_exit(77);
 }
 
+/* A socket is there before anybody listens at it. */
+static inline int swtpm_listens(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (strlen(path) < sizeof(to.sun_path))
+		strcpy(to.sun_path, path);
+	r = connect(fd, (struct sockaddr *)&to, sizeof(to));
+	close(fd);
+	return r == 0;
+}
+
 /* Wait for both sockets; a swtpm that is not installed ends the program as skipped. */
 static inline int swtpm_wait(struct swtpm *t)
 {
 	char ctrl[sizeof(t->path) + 8];
-	struct stat st;
 	int status;
 
 	snprintf(ctrl, sizeof(ctrl), "%s.ctrl", t->path);
@@ -60,7 +75,7 @@ static inline int swtpm_wait(struct swtpm *t)
 			}
 			return -1;
 		}
-		if (stat(t->path, &st) == 0 && stat(ctrl, &st) == 0)
+		if (swtpm_listens(t->path) && swtpm_listens(ctrl))
 			return 0;
 		swtpm_nap(10);
 	}
@@ -74,6 +89,22 @@ static inline int swtpm_start(struct swtpm *t)
 		return -1;
 	snprintf(t->path, sizeof(t->path), "%s/s", t->dir);
 	snprintf(t->tcti, sizeof(t->tcti), "swtpm:path=%s", t->path);
+	t->pid = fork();
+	if (t->pid == 0)
+		swtpm_exec(t);
+	return t->pid < 0 ? -1 : swtpm_wait(t);
+}
+
+/* Reset: the same TPM, its PCRs as after power-on. 0 or -1. */
+static inline int swtpm_reset(struct swtpm *t)
+{
+	char ctrl[sizeof(t->path) + 8];
+
+	kill(t->pid, SIGTERM);
+	waitpid(t->pid, NULL, 0);
+	snprintf(ctrl, sizeof(ctrl), "%s.ctrl", t->path);
+	unlink(t->path);
+	unlink(ctrl);
 	t->pid = fork();
 	if (t->pid == 0)
 		swtpm_exec(t);

@@ -33,10 +33,17 @@ static void assert_same(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->appraise, b->appraise);
 	assert_int_equal(a->appraise_force, b->appraise_force);
 	assert_string_equal(a->appraise_critical, b->appraise_critical);
+	assert_int_equal(a->tpm_mode, b->tpm_mode);
+	assert_int_equal(a->tpm_batch, b->tpm_batch);
 	assert_int_equal(a->appraise_grace_s, b->appraise_grace_s);
 	assert_int_equal(a->protect_labels, b->protect_labels);
+	assert_int_equal(a->protect, b->protect);
+	assert_string_equal(a->protect_keys, b->protect_keys);
+	assert_int_equal(a->evm, b->evm);
+	assert_string_equal(a->evm_dir, b->evm_dir);
 	assert_int_equal(a->gate_hold, b->gate_hold);
 	assert_int_equal(a->gate_deadline_ms, b->gate_deadline_ms);
+	assert_int_equal(a->gate_watchdog_ms, b->gate_watchdog_ms);
 	assert_int_equal(a->gate_on_timeout, b->gate_on_timeout);
 	assert_int_equal(a->gate_workers, b->gate_workers);
 	assert_int_equal(a->log_level, b->log_level);
@@ -55,10 +62,17 @@ static void defaults(void **state)
 	assert_string_equal(c.tpm_tcti, "device:/dev/tpmrm0");
 	assert_int_equal(c.pcr, 10);
 	assert_int_equal(c.appraise, CONF_APPRAISE_OFF);
+	assert_int_equal(c.tpm_mode, CONF_TPM_STRICT);
+	assert_int_equal(c.tpm_batch, 0);
 	assert_int_equal(c.appraise_grace_s, 0);
 	assert_false(c.protect_labels);
+	assert_int_equal(c.protect, CONF_PROTECT_AUTO);
+	assert_string_equal(c.protect_keys, "/etc/keys/ima-unlock");
+	assert_int_equal(c.evm, CONF_APPRAISE_OFF);
+	assert_string_equal(c.evm_dir, IMAD_STATEDIR);
 	assert_int_equal(c.gate_hold, CONF_HOLD_AUTO);
 	assert_int_equal(c.gate_deadline_ms, 5000);
+	assert_int_equal(c.gate_watchdog_ms, 20000);
 	assert_int_equal(c.gate_on_timeout, CONF_TIMEOUT_ALLOW);
 	assert_int_equal(c.gate_workers, 0);
 	assert_int_equal(c.log_level, 6);
@@ -75,6 +89,9 @@ static void every_key(void **state)
 				   "rundir=/run/other dir\n"
 				   "log_level=debug\n"
 				   "gate.hold=open\n"
+				   "protect = no\n"
+				   "[protect]\n"
+				   "keys = /media/keys\n"
 				   "\n"
 				   "[gate] # the holder\n"
 				   "deadline = 500ms\n"
@@ -84,7 +101,9 @@ static void every_key(void **state)
 				   "grace = 90m\n"
 				   "protect_labels = yes\n"
 				   "[tpm]\n"
-				   "tcti = swtpm:path=/tmp/x,y=z";
+				   "tcti = swtpm:path=/tmp/x,y=z\n"
+				   "mode = pipelined\n"
+				   "batch = 4";
 	struct parse_error e;
 	struct conf c;
 
@@ -93,15 +112,20 @@ static void every_key(void **state)
 	assert_string_equal(c.policy, "tcb | /etc/imad/extra policy");
 	assert_string_equal(c.hash, "sha512");
 	assert_string_equal(c.template, "d-ng|n-ng");
+	assert_false(c.template_is_format);
 	assert_int_equal(c.pcr, 11);
 	assert_int_equal(c.appraise, CONF_APPRAISE_ENFORCE);
 	assert_string_equal(c.rundir, "/run/other dir");
 	assert_int_equal(c.log_level, 7);
+	assert_int_equal(c.protect, CONF_PROTECT_NO);
+	assert_string_equal(c.protect_keys, "/media/keys");
 	assert_int_equal(c.gate_hold, CONF_HOLD_OPEN);
 	assert_int_equal(c.gate_deadline_ms, 500);
 	assert_int_equal(c.gate_on_timeout, CONF_TIMEOUT_DENY);
 	assert_int_equal(c.gate_workers, 64);
 	assert_string_equal(c.tpm_tcti, "swtpm:path=/tmp/x,y=z");
+	assert_int_equal(c.tpm_mode, CONF_TPM_PIPELINED);
+	assert_int_equal(c.tpm_batch, 4);
 	assert_int_equal(c.appraise_grace_s, 5400);
 	assert_true(c.protect_labels);
 }
@@ -127,6 +151,16 @@ static void values(void **state)
 		{ "pcr", "1 ", false },
 		{ "pcr", "", false },
 		{ "pcr", "4294967297", false },
+		{ "tpm.mode", "strict", true },
+		{ "tpm.mode", "async", false },
+		{ "tpm.batch", "auto", true },
+		{ "tpm.batch", "off", true },
+		{ "tpm.batch", "1", true },
+		{ "tpm.batch", "16", true },
+		{ "tpm.batch", "0", false },
+		{ "tpm.batch", "17", false },
+		{ "tpm.batch", "on", false },
+		{ "tpm.batch", "2 ", false },
 		{ "appraise", "fix", true },
 		{ "appraise", "log", true },
 		{ "appraise", "on", false },
@@ -148,6 +182,13 @@ static void values(void **state)
 		{ "appraise.grace", "-1s", false },
 		{ "appraise.grace", "", false },
 		{ "appraise.protect_labels", "yes", true },
+		{ "evm", "off", true },
+		{ "evm", "log", true },
+		{ "evm", "fix", true },
+		{ "evm", "enforce", true },
+		{ "evm", "on", false },
+		{ "evm.dir", "/var/lib/other", true },
+		{ "evm.dir", "lib", false },
 		{ "appraise.protect_labels", "true", false },
 		{ "policy.signed", "yes", true },
 		{ "policy.signed", "no", true },
@@ -169,6 +210,13 @@ static void values(void **state)
 		{ "gate.hold", "access", true },
 		{ "gate.hold", "auto", true },
 		{ "gate.hold", "Open", false },
+		{ "gate.watchdog", "10s", true },
+		{ "gate.watchdog", "60s", true },
+		{ "gate.watchdog", "off", true },
+		{ "gate.watchdog", "9999ms", false },
+		{ "gate.watchdog", "61s", false },
+		{ "gate.watchdog", "0", false },
+		{ "gate.watchdog", "on", false },
 		{ "gate.deadline", "100ms", true },
 		{ "gate.deadline", "99ms", false },
 		{ "gate.deadline", "60s", true },
@@ -306,6 +354,14 @@ static void cmdline(void **state)
 	assert_string_equal(c.policy, "tcb");
 	assert_string_equal(c.hash, "sha1");
 	assert_string_equal(c.template, "ima-sig");
+	assert_false(c.template_is_format);
+	assert_ok(boot("imad.template=ima-sig \"imad.template_fmt=d-ng|n-ng\"", &c, &e));
+	assert_string_equal(c.template, "d-ng|n-ng");
+	assert_true(c.template_is_format);
+	assert_ok(boot("imad.template_fmt=d-ng|n-ng imad.template=ima-ng", &c, &e));
+	assert_string_equal(c.template, "ima-ng");
+	assert_false(c.template_is_format);
+	assert_ok(boot("imad.template=ima-sig imad.appraise=log imad.pcr=11", &c, &e));
 	assert_int_equal(c.appraise, CONF_APPRAISE_LOG);
 	assert_int_equal(c.pcr, 11);
 	assert_false(c.off);

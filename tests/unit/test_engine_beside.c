@@ -207,6 +207,21 @@ static void relabelled_before_it_is_appraised(void **state)
 	assert_false(f->got_digest);
 }
 
+/* So with an HMAC that is late: but the label is as it was, and its content must be hashed. */
+static void hmac_made_before_it_is_appraised(void **state)
+{
+	struct fake_file *f = new_file();
+
+	(void)state;
+	start();
+	f->gen.vouched = 7;
+	hold_reader(f, IMAD_SLOT_APPRAISE);
+	wait_released();
+	assert_int_equal(f->relabels, 1);
+	assert_int_equal(f->gen.vouched, 0);
+	assert_false(f->got_digest);
+}
+
 /* ... and mostly meets a verdict that is there already. */
 static void appraised_when_the_last_writer_closes(void **state)
 {
@@ -242,6 +257,7 @@ int main(void)
 		TEST(label_that_cannot_be_kept),
 		TEST(told_what_was_found),
 		TEST(relabelled_before_it_is_appraised),
+		TEST(hmac_made_before_it_is_appraised),
 		TEST(appraised_when_the_last_writer_closes),
 	};
 

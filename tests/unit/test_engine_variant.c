@@ -4,7 +4,7 @@
 
 #define C 4u /* slots: A plain, B by fs-verity, C with the signature */
 
-static bool has_verity, has_modsig;
+static bool has_verity, has_modsig, has_meta;
 static unsigned int asked, told;
 static struct digest audited;
 
@@ -19,6 +19,11 @@ static int collect(void *arg, void *scratch, int fd, unsigned int needs, const s
 		fx.files[i].recorded[1] = fx.files[i].gen.gen + 1; /* of what there is nothing to record all is in the list */
 	if (has_verity)
 		ret->verity = (struct digest){ .algo = ALGO_SHA256, .size = 32, .bytes = { 7 } };
+	must(!ret->has_meta && !ret->meta.evmsig.len, "left over from the round before");
+	if (has_meta) {
+		buf_add(&ret->meta.evmsig, "\5", 1);
+		ret->has_meta = true;
+	}
 	if (has_modsig) {
 		ret->digest_modsig = (struct digest){ .algo = ALGO_SHA1, .size = 20, .bytes = { 8 } };
 		ret->modsig = (uint8_t *)strdup("der");
@@ -46,7 +51,7 @@ static struct fake_file *start_variants(void)
 	struct engine_ops ops = fake_ops;
 	struct fake_file *f = new_file();
 
-	has_verity = has_modsig = false;
+	has_verity = has_modsig = has_meta = false;
 	told = 0;
 	ops.collect = collect;
 	ops.no_verity = tell_no_verity;
@@ -92,6 +97,28 @@ static void only_by_verity(void **state)
 	wait_released();
 	assert_int_equal(asked, ENGINE_VERITY);
 	assert_int_equal(fx.n_submitted, 1);
+}
+
+/* Owner, mode and attributes are looked at only if some template tells of them. */
+static void by_inode(void **state)
+{
+	static struct policy p = { .n_slots = 2, .slots = { { .pcr = FIRST_PCR }, { .pcr = FIRST_PCR + 1, .template = "evm-sig" } } };
+	struct fake_file *f = start_variants();
+
+	(void)state;
+	hold_reader(f, A);
+	wait_released();
+	assert_int_equal(asked, ENGINE_DIGEST);
+	assert_null(fx.submitted[0].meta);
+	assert_ok(engine_set_policy(fx.e, &p));
+	has_meta = true;
+	f->gen.gen++;
+	hold_reader(f, A | B);
+	wait_released();
+	assert_int_equal(asked, ENGINE_DIGEST | ENGINE_META);
+	assert_int_equal(fx.n_submitted, 3);
+	assert_non_null(fx.submitted[2].meta);
+	assert_string_equal(fx.submitted[2].template->name, "evm-sig");
 }
 
 /* As in IMA there is no record then. It is looked at again when it may have come to have a digest. */
@@ -211,6 +238,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(by_verity),
+		TEST(by_inode),
 		TEST(only_by_verity),
 		TEST(without_verity),
 		TEST(violation_without_verity),

@@ -46,6 +46,7 @@ static void fill(struct evidence *e)
 	buf_add_str(&e->signature, "signature");
 	buf_add_str(&e->ak, "ak");
 	buf_add_str(&e->list, "list");
+	buf_add_str(&e->checkpoint, "checkpoint");
 	e->pcrs[0] = (struct pcr_value){ .pcr = 10, .n = 2, .bank = { { .algo = ALGO_SHA1, .size = 20, .bytes = { 1 } },
 								     { .algo = ALGO_SHA256, .size = 32, .bytes = { 2 } } } };
 	e->pcrs[1] = (struct pcr_value){ .pcr = 12, .n = 1, .bank = { { .algo = ALGO_SHA512, .size = 64, .bytes = { 3 } } } };

@@ -90,6 +90,45 @@ static void labels_of_unknown_algorithms(void **state)
 	}
 }
 
+/* The order is EVM's, whatever order they were set in; what it does not protect is not told. */
+static void meta(void **state)
+{
+	static const uint8_t capability[20] = { 1, 0, 0, 2, 4 };
+	struct template_meta m = { 0 };
+
+	(void)state;
+	set("security.capability", capability, sizeof(capability));
+	set("security.ima", "\4\4hash", 6);
+	set("security.evm", "\2hmac", 5);
+	set("user.ima", "no", 2);
+	assert_ok(fchown(fd, 12345, 70000));
+	assert_ok(fchmod(fd, 0640));
+	set("security.capability", capability, sizeof(capability)); /* a change of the owner takes it away */
+	assert_ok(file_meta(fd, &m));
+	assert_int_equal(m.xattr_names.len, 33);
+	assert_memory_equal(m.xattr_names.data, "security.ima|security.capability", 33);
+	assert_int_equal(m.xattr_lengths.len, 8);
+	assert_memory_equal(m.xattr_lengths.data, "\6\0\0\0\x14\0\0\0", 8);
+	assert_int_equal(m.xattr_values.len, 26);
+	assert_memory_equal(m.xattr_values.data, "\4\4hash\1\0\0\2\4\0", 12);
+	assert_int_equal(m.evmsig.len, 5);
+	assert_memory_equal(m.evmsig.data, "\2hmac", 5);
+	assert_int_equal(m.uid, 12345);
+	assert_int_equal(m.gid, 70000);
+	assert_int_equal(m.mode, S_IFREG | 0640);
+	template_meta_done(&m);
+
+	set("security.capability", NULL, 0);
+	set("security.ima", NULL, 0);
+	set("security.evm", NULL, 0);
+	assert_ok(file_meta(fd, &m));
+	assert_int_equal(m.xattr_names.len + m.xattr_lengths.len + m.xattr_values.len + m.evmsig.len, 0);
+	template_meta_done(&m);
+	m.uid = 77;
+	assert_int_equal(file_meta(-1, &m), -EBADF);
+	assert_int_equal(m.uid, 77);
+}
+
 static void longest_label(void **state)
 {
 	const size_t n = 3000; /* what ext4 takes; the kernel's own limit is FILE_LABEL_MAX */
@@ -152,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels),
 		cmocka_unit_test(labels_of_unknown_algorithms),
+		cmocka_unit_test(meta),
 		cmocka_unit_test(longest_label),
 		cmocka_unit_test(hash_labels),
 	};

@@ -425,6 +425,32 @@ static void mount_that_no_path_leads_to(void **state)
 	assert_non_null(strstr(entry_of(below).reason, "cannot be opened"));
 }
 
+/* From the root of a filesystem to where it is mounted, whole or in part. */
+static void reaches_a_name(void **state)
+{
+	char at[MOUNTS_PATH_MAX], whole[2 * TMPDIR_PATH];
+	const char *rest;
+	uint32_t dev;
+
+	(void)state;
+	dev = mount_tmpfs("whole disk");
+	rest = mounts_reaching(dev, "/a/b", at);
+	assert_string_equal(at, in_dir("whole disk"));
+	assert_string_equal(rest, "/a/b");
+	assert_ok(mkdir(in_dir("whole disk/part"), 0700));
+	snprintf(whole, sizeof(whole), "%s", in_dir("whole disk/part"));
+	assert_ok(mkdir(in_dir("part"), 0700));
+	assert_ok(mount(whole, path, NULL, MS_BIND, NULL));
+	assert_ok(umount2(in_dir("whole disk"), MNT_DETACH));
+	rest = mounts_reaching(dev, "/part/b", at);
+	assert_string_equal(at, in_dir("part"));
+	assert_string_equal(rest, "/b");
+	assert_null(mounts_reaching(dev, "/party/b", at));
+	assert_null(mounts_reaching(dev, "/a/b", at));
+	assert_ok(umount(in_dir("part")));
+	assert_null(mounts_reaching(dev, "/part/b", at));
+}
+
 static void says_when_to_look(void **state)
 {
 	struct pollfd p = { .fd = mounts_fd(mounts), .events = POLLPRI };
@@ -457,6 +483,7 @@ int main(void)
 		TEST(new_policy_unmarks),
 		TEST(mount_beneath_another),
 		TEST(mount_that_no_path_leads_to),
+		TEST(reaches_a_name),
 		TEST(says_when_to_look),
 	};
 	int r = private_tmpfs(tmp);

@@ -10,125 +10,7 @@
 #include <imad/store.h>
 #include <imad/util.h>
 
-#include "test.h"
-#include "tmpdir.h"
-
-#define BOOT_A "0f6f5bb4-7e5b-4d6a-8d53-6e2d1a8f5f5e"
-#define BOOT_B "1a6f5bb4-7e5b-4d6a-8d53-6e2d1a8f5f5e"
-
-static const char *const growing[] = { "binary_runtime_measurements", "ascii_runtime_measurements",
-				       "record_info" };
-static char tmp[TMPDIR_PATH], dir[TMPDIR_PATH + 8];
-
-static int make_dir(void **state)
-{
-	(void)state;
-	log_set_level(LOG_EMERG);
-	if (tmpdir_make(tmp) < 0)
-		return -1;
-	snprintf(dir, sizeof(dir), "%s/list", tmp);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(tmp);
-	return 0;
-}
-
-static const char *in_dir(const char *name)
-{
-	static char path[2 * TMPDIR_PATH];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
-/* A whole file; the caller frees it. */
-static char *slurp(const char *name, size_t *ret_n)
-{
-	cleanup_close int fd = open(in_dir(name), O_RDONLY);
-	struct stat st;
-	char *text;
-
-	assert_true(fd >= 0);
-	assert_ok(fstat(fd, &st));
-	text = calloc(1, (size_t)st.st_size + 1);
-	assert_non_null(text);
-	assert_int_equal(read(fd, text, (size_t)st.st_size), st.st_size);
-	if (ret_n)
-		*ret_n = (size_t)st.st_size;
-	return text;
-}
-
-static void assert_file(const char *name, const char *want)
-{
-	cleanup_free char *text = slurp(name, NULL);
-
-	assert_string_equal(text, want);
-}
-
-static int append(struct store *s, unsigned int i, bool violation)
-{
-	struct digest d = { .algo = ALGO_SHA256, .size = 32 };
-	char name[32], info[64];
-	struct template_input in = { .digest = &d, .name = name, .violation = violation };
-	cleanup(buf_done) struct buf data = { 0 };
-	struct list_record rec;
-
-	memset(d.bytes, (int)i, d.size);
-	snprintf(name, sizeof(name), "/file/%u", i);
-	snprintf(info, sizeof(info), "{\"record\":%u}", i);
-	assert_ok(list_make(10, template_find("ima-ng", 6), &in, &data, &rec));
-	return store_append(s, &rec, info);
-}
-
-/* A list of @n records, every fifth a violation, closed again. */
-static void make_list(unsigned int n)
-{
-	cleanup(store_freep) struct store *s = NULL;
-	uint64_t had = 99;
-
-	assert_ok(store_open(dir, BOOT_A, &s, &had));
-	assert_int_equal(had, 0);
-	for (unsigned int i = 0; i < n; i++)
-		assert_ok(append(s, i, i % 5 == 4));
-	assert_int_equal(store_records(s), n);
-	assert_int_equal(store_violations(s), n / 5);
-}
-
-/* The five files as they are, to compare with what mending makes of them. */
-struct picture {
-	char *text[ARRAY_SIZE(growing)];
-	size_t n[ARRAY_SIZE(growing)];
-};
-
-static void picture_done(struct picture *p)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(growing); i++)
-		free(p->text[i]);
-}
-
-static struct picture picture_take(void)
-{
-	struct picture p;
-
-	for (size_t i = 0; i < ARRAY_SIZE(growing); i++)
-		p.text[i] = slurp(growing[i], &p.n[i]);
-	return p;
-}
-
-static void assert_picture(const struct picture *want, size_t n_files)
-{
-	for (size_t i = 0; i < n_files; i++) {
-		size_t n;
-		cleanup_free char *text = slurp(growing[i], &n);
-
-		assert_int_equal(n, want->n[i]);
-		assert_memory_equal(text, want->text[i], n);
-	}
-}
+#include "store_lists.h"
 
 /* Open again, expect @n records, and that the list takes one more. */
 static void reopen(uint64_t n)
@@ -138,22 +20,6 @@ static void reopen(uint64_t n)
 
 	assert_ok(store_open(dir, BOOT_A, &s, &had));
 	assert_int_equal(had, n);
-}
-
-static void cut(const char *name, size_t size)
-{
-	assert_ok(chmod(in_dir(name), 0600));
-	assert_ok(truncate(in_dir(name), (off_t)size));
-}
-
-static void put(const char *name, const void *p, size_t n)
-{
-	cleanup_close int fd = -1;
-
-	assert_ok(chmod(in_dir(name), 0600));
-	fd = open(in_dir(name), O_WRONLY | O_APPEND);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, p, n), n);
 }
 
 static void test_append(void **state)
@@ -389,66 +255,14 @@ static void test_no_room(void **state)
 	picture_done(&before);
 }
 
-static void test_another_boot(void **state)
-{
-	cleanup(store_freep) struct store *s = NULL;
-	struct picture a;
-	uint64_t n = 99;
-
-	(void)state;
-	make_list(5);
-	a = picture_take();
-	assert_ok(store_open(dir, BOOT_B, &s, &n));
-	assert_int_equal(n, 0);
-	assert_ok(append(s, 1, false));
-	assert_file("boot_id", BOOT_B "\n");
-	assert_file("archive/" BOOT_A "/boot_id", BOOT_A "\n");
-	assert_file("archive/" BOOT_A "/runtime_measurements_count", "5\n");
-	for (size_t i = 0; i < ARRAY_SIZE(growing); i++) {
-		char path[128];
-		cleanup_free char *text = NULL;
-
-		snprintf(path, sizeof(path), "archive/" BOOT_A "/%s", growing[i]);
-		text = slurp(path, NULL);
-		assert_string_equal(text, a.text[i]);
-	}
-	picture_done(&a);
-}
-
-/* A move that stopped half-way is finished; a list without an id is kept apart and never overwritten. */
-static void test_archive_again(void **state)
-{
-	cleanup(store_freep) struct store *s = NULL;
-	uint64_t n = 99;
-
-	(void)state;
-	make_list(5);
-	assert_ok(mkdir(in_dir("archive"), 0750));
-	assert_ok(mkdir(in_dir("archive/" BOOT_A), 0750));
-	assert_ok(unlink(in_dir("record_info"))); /* as if moved already */
-	assert_ok(store_open(dir, BOOT_B, &s, &n));
-	assert_int_equal(n, 0);
-	assert_file("archive/" BOOT_A "/runtime_measurements_count", "5\n");
-	for (int i = 0; i < 2; i++) {
-		assert_ok(append(s, 1, false));
-		store_free(take_ptr(s));
-		assert_ok(unlink(in_dir("boot_id")));
-		assert_ok(store_open(dir, BOOT_B, &s, &n));
-		assert_int_equal(n, 0);
-	}
-	assert_file("archive/unknown-0/runtime_measurements_count", "1\n");
-	assert_file("archive/unknown-1/runtime_measurements_count", "1\n");
-}
-
 #define STORE_TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(test_append),       STORE_TEST(test_scan),	       STORE_TEST(test_one_writer),
-		STORE_TEST(test_same_files),   STORE_TEST(test_torn),	       STORE_TEST(test_rebuild),
-		STORE_TEST(test_rebuild_info), STORE_TEST(test_damaged),       STORE_TEST(test_no_room),
-		STORE_TEST(test_another_boot), STORE_TEST(test_archive_again),
+		STORE_TEST(test_append),       STORE_TEST(test_scan),    STORE_TEST(test_one_writer),
+		STORE_TEST(test_same_files),   STORE_TEST(test_torn),    STORE_TEST(test_rebuild),
+		STORE_TEST(test_rebuild_info), STORE_TEST(test_damaged), STORE_TEST(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,8 @@ static void encodes_violations(void **state)
 	assert_encoded("ima", &in, BYTES(Z20 "\2\0\0\0/v"));
 	in.digest = &sha256;
 	assert_encoded("ima-ng", &in, BYTES(SHA256_PREFIX Z32 "\3\0\0\0/v\0"));
+	in.sig = "\5evm"; /* is not about the content alone */
+	assert_encoded("ima-sig", &in, BYTES(SHA256_PREFIX Z32 "\3\0\0\0/v\0\4\0\0\0\5evm"));
 }
 
 /* Field n holds 255 bytes: the last component of a longer path, cut if that is too long too. */
@@ -118,6 +120,108 @@ static void cuts_legacy_names(void **state)
 	path[255] = '\0'; /* as long as it may be */
 	memcpy(wanted + 24, path, 255);
 	assert_encoded("ima", &in, wanted, sizeof(wanted));
+}
+
+static void assert_custom(const char *format, const struct template_input *in, const void *wanted, size_t n)
+{
+	const struct template t = { format, format };
+	cleanup_buf struct buf b = { 0 };
+
+	assert_true(template_format_valid(format, strlen(format)));
+	assert_ok(template_encode(&t, in, &b));
+	assert_int_equal(b.len, n);
+	assert_memory_equal(b.data, wanted, n);
+}
+
+/* A format of its own keeps the lengths that template "ima" lacks. */
+static void encodes_formats(void **state)
+{
+	struct template_input in = { .digest = &sha256, .digest_sha1 = &sha1, .name = "/a b", .sig = "\3s", .sig_len = 2 };
+	char path[400] = { 0 };
+
+	(void)state;
+	assert_custom("d|n", &in, BYTES("\x14\0\0\0" D20 "\5\0\0\0/a_b\0"));
+	assert_custom("n-ng|sig|d-ng", &in, BYTES("\5\0\0\0/a_b\0\2\0\0\0\3s" SHA256_PREFIX D32));
+	assert_custom("iuid|igid|imode|xattrnames|xattrlengths|xattrvalues|evmsig|buf|modsig|d-modsig", &in,
+		      BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+	memset(path, 'p', 300);
+	path[0] = path[290] = '/';
+	in.name = path;
+	assert_custom("n", &in, BYTES("\x0a\0\0\0ppppppppp\0"));
+	in.violation = true;
+	assert_custom("d", &in, BYTES("\x14\0\0\0" Z20));
+	in = (struct template_input){ .digest = &sha256, .name = "/a" };
+	assert_int_equal(template_encode(&(struct template){ "d", "d" }, &in, &(struct buf){ 0 }), -EINVAL);
+}
+
+/* What each field of a record of the kernel says, as template_each() tells it. */
+struct told {
+	char text[9][512];
+	unsigned int n;
+};
+
+static void note(void *arg, const char *id, const char *text, size_t n)
+{
+	static const char *const ids[] = { "d-ng", "n-ng", "evmsig", "xattrnames", "xattrlengths", "xattrvalues", "iuid", "igid", "imode" };
+	struct told *t = arg;
+
+	assert_true(t->n < ARRAY_SIZE(t->text));
+	assert_string_equal(id, ids[t->n]);
+	snprintf(t->text[t->n++], sizeof(t->text[0]), "%.*s", (int)n, text);
+}
+
+static void add_unhexed(struct buf *b, const char *hex)
+{
+	for (unsigned int byte; sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		buf_add_u8(b, (uint8_t)byte);
+}
+
+/* The record of template evm-sig that a kernel wrote: told field by field, and made again from what was told. */
+static void encodes_evm_sig(void **state)
+{
+	static const size_t length = 366, name_length = 7;
+	cleanup(template_meta_done) struct template_meta m = { 0 };
+	cleanup_buf struct buf list = { 0 }, hashed = { 0 };
+	struct digest digest = { ALGO_SHA256, 32, "" };
+	struct told t = { .n = 0 };
+	const uint8_t *data;
+
+	(void)state;
+	golden_read(&list, "ibmtss/imatest.log");
+	data = memmem(list.data, list.len, "\7\0\0\0evm-sig\x6e\1\0\0", 8 + name_length);
+	assert_non_null(data);
+	data += 8 + name_length;
+	assert_ok(template_each(find("evm-sig"), data, length, note, &t));
+	assert_int_equal(t.n, 9);
+	assert_string_equal(t.text[1], "/tmp/lower/lower/foo-evmsig-4.txt");
+
+	add_unhexed(&hashed, strchr(t.text[0], ':') + 1);
+	memcpy(digest.bytes, hashed.data, 32);
+	add_unhexed(&m.evmsig, t.text[2]);
+	buf_add(&m.xattr_names, t.text[3], strlen(t.text[3]) + 1);
+	add_unhexed(&m.xattr_lengths, t.text[4]);
+	add_unhexed(&m.xattr_values, t.text[5]);
+	m.uid = (uint32_t)atoi(t.text[6]);
+	m.gid = (uint32_t)atoi(t.text[7]);
+	m.mode = (uint16_t)atoi(t.text[8]);
+	assert_encoded("evm-sig", &(struct template_input){ .digest = &digest, .name = t.text[1], .meta = &m }, data, length);
+	/* Only a portable one; and it stands in field sig if no other signature does. */
+	assert_custom("sig", &(struct template_input){ .meta = &m, .violation = true }, data + 44 + 38, 4 + 137);
+	assert_custom("sig", &(struct template_input){ .meta = &m, .sig = "\3", .sig_len = 1 }, BYTES("\1\0\0\0\3"));
+	m.evmsig.data[0] = 2;
+	assert_custom("evmsig|sig", &(struct template_input){ .meta = &m }, BYTES("\0\0\0\0\0\0\0\0"));
+	m.uid = 0x01020304, m.gid = 5, m.mode = 0104755;
+	assert_custom("iuid|igid|imode", &(struct template_input){ .meta = &m },
+		      BYTES("\4\0\0\0\4\3\2\1\4\0\0\0\5\0\0\0\2\0\0\0\xed\x89"));
+}
+
+static void tells_what_needs_an_inode(void **state)
+{
+	(void)state;
+	assert_true(template_needs_meta(find("evm-sig")));
+	assert_false(template_needs_meta(find("ima-sig")));
+	assert_false(template_needs_meta(find("ima-modsig")));
+	assert_true(template_needs_meta(&(struct template){ "d|imode", "d|imode" }));
 }
 
 /* As the kernel's own records in tests/data/ibmtss/imatest.log have them. */
@@ -159,7 +263,6 @@ static void refuses_to_encode(void **state)
 
 	(void)state;
 	buf_add_str(&b, "before");
-	assert_int_equal(template_encode(find("evm-sig"), &in, &b), -EINVAL);
 	in.name = NULL;
 	assert_int_equal(template_encode(find("ima-ng"), &in, &b), -EINVAL);
 	assert_int_equal(template_encode(find("ima"), &in, &b), -EINVAL);
@@ -365,6 +468,9 @@ int main(void)
 		cmocka_unit_test(encodes_violations),
 		cmocka_unit_test(cuts_legacy_names),
 		cmocka_unit_test(encodes_variants),
+		cmocka_unit_test(encodes_formats),
+		cmocka_unit_test(encodes_evm_sig),
+		cmocka_unit_test(tells_what_needs_an_inode),
 		cmocka_unit_test(refuses_to_encode),
 		cmocka_unit_test(finds),
 		cmocka_unit_test(checks_formats),

@@ -52,6 +52,29 @@ static void digests(void **state)
 	assert_false(denies("key:" SHA1_OF_A "\n", "sha1", "a"));
 }
 
+/* Equal lists, however they are written, are equal bytes; others are not. */
+static void bytes(void **state)
+{
+	static const char *const lists[] = { "key:01020304\nkey:05060708\n", "# the same\n  key:05060708\nkey:01020304\n",
+					     "key:01020304\n" };
+	const void *denied[3];
+	size_t n[3];
+	struct trust *t[3];
+	struct parse_error e;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		t[i] = new_trust();
+		assert_int_equal(trust_deny(t[i], lists[i], strlen(lists[i]), &e), 0);
+		denied[i] = trust_denied_bytes(t[i], &n[i]);
+	}
+	assert_int_equal(n[0], n[1]);
+	assert_memory_equal(denied[0], denied[1], n[0]);
+	assert_true(n[0] > n[2] && n[2] > 0);
+	for (int i = 0; i < 3; i++)
+		trust_unref(t[i]);
+}
+
 static void algorithms(void **state)
 {
 	static const struct {
@@ -180,7 +203,8 @@ static void references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(digests), cmocka_unit_test(algorithms), cmocka_unit_test(refused),
+		cmocka_unit_test(digests),
+		cmocka_unit_test(bytes), cmocka_unit_test(algorithms), cmocka_unit_test(refused),
 		cmocka_unit_test(too_long), cmocka_unit_test(keys),	  cmocka_unit_test(references),
 	};
 

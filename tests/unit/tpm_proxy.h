@@ -30,6 +30,10 @@ enum proxy_fault {
 	PROXY_DIE,    /* the same, and be gone until proxy_refuse(false) */
 };
 
+struct proxy;
+/* Sees each command of @n bytes before all else and may make it shorter; true: *@rc is the answer, nothing is executed. */
+typedef bool proxy_filter(struct proxy *p, uint8_t *cmd, ssize_t *n, uint32_t *rc);
+
 struct proxy {
 	const struct swtpm *tpm;
 	char path[TMPDIR_PATH + 8];
@@ -41,10 +45,16 @@ struct proxy {
 	enum proxy_fault fault;
 	unsigned int skip, count; /* let @skip pass, then hit @count of them */
 	uint32_t rc;
-	uint32_t code;	       /* the command that is meant, PCR_Extend unless told */
+	uint32_t code;	       /* the command that is meant, PCR_Extend unless told; 0: any */
 	unsigned int delay_ms; /* before each of them */
 	bool refuse;	       /* hang up on every data connection: the TPM is gone */
+	bool hold;	       /* have each of them wait until it is false again */
+	bool lie;	       /* PROXY_LOSE: answer @rc as if it had not been executed */
+	pid_t victim;	       /* who is killed at the fault, before he can know of it */
 	unsigned int seen, executed;
+	/* set before the first command */
+	proxy_filter *filter;
+	void *arg; /* the filter's */
 };
 
 static inline int proxy_dial(const char *path, const char *suffix)
@@ -99,7 +109,7 @@ static inline enum proxy_fault proxy_choose(struct proxy *p, const uint8_t *cmd,
 	pthread_mutex_lock(&p->lock);
 	if (p->refuse) {
 		f = PROXY_DROP;
-	} else if (be32toh(code) == p->code) {
+	} else if (be32toh(code) == p->code || !p->code) {
 		p->seen++;
 		*delay = p->delay_ms;
 		if (p->skip) {
@@ -116,29 +126,74 @@ static inline enum proxy_fault proxy_choose(struct proxy *p, const uint8_t *cmd,
 	return f;
 }
 
+static inline bool proxy_holds(struct proxy *p)
+{
+	bool hold;
+
+	pthread_mutex_lock(&p->lock);
+	hold = p->hold;
+	pthread_mutex_unlock(&p->lock);
+	return hold;
+}
+
+static inline void proxy_hold(struct proxy *p, bool hold)
+{
+	pthread_mutex_lock(&p->lock);
+	p->hold = hold;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static inline void proxy_kill(struct proxy *p)
+{
+	if (p->victim > 0)
+		kill(p->victim, SIGKILL);
+}
+
+static inline bool proxy_answer(int client, uint32_t rc)
+{
+	uint8_t answer[10] = { 0x80, 0x01, 0, 0, 0, 10 };
+
+	rc = htobe32(rc);
+	memcpy(answer + 6, &rc, 4);
+	return send(client, answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer);
+}
+
 /* Serve one command of @client; false: hang up. */
 static inline bool proxy_serve(struct proxy *p, int client, int server)
 {
-	uint8_t buf[PROXY_FRAME], answer[10] = { 0x80, 0x01, 0, 0, 0, 10 };
+	uint8_t buf[PROXY_FRAME];
 	ssize_t n = proxy_frame(client, buf);
 	enum proxy_fault f;
 	unsigned int delay;
+	bool is_meant;
 	uint32_t rc;
 
 	if (n < 0)
 		return false;
-	f = proxy_choose(p, buf, &rc, &delay);
-	swtpm_nap(delay);
-	if (f == PROXY_DROP)
-		return false;
-	if (f == PROXY_ANSWER) {
-		rc = htobe32(rc);
-		memcpy(answer + 6, &rc, 4);
-		return send(client, answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer);
+	memcpy(&rc, buf + 6, 4);
+	is_meant = be32toh(rc) == p->code;
+	if (p->filter && p->filter(p, buf, &n, &rc)) {
+		f = PROXY_ANSWER;
+		delay = 0;
+	} else {
+		f = proxy_choose(p, buf, &rc, &delay);
 	}
+	swtpm_nap(delay);
+	while (is_meant && proxy_holds(p))
+		swtpm_nap(1);
+	if (f == PROXY_DROP) {
+		proxy_kill(p);
+		return false;
+	}
+	if (f == PROXY_ANSWER)
+		return proxy_answer(client, rc);
 	if (send(server, buf, (size_t)n, MSG_NOSIGNAL) != n)
 		return false;
 	n = proxy_frame(server, buf);
+	if (f != PROXY_NONE)
+		proxy_kill(p);
+	if (f == PROXY_LOSE && p->lie)
+		return proxy_answer(client, rc);
 	if (n < 0 || f != PROXY_NONE)
 		return false;
 	return send(client, buf, (size_t)n, MSG_NOSIGNAL) == n;
