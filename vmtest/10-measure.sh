@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The main job: imad --policy tcb measures what is executed, mapped and read, in order, into the PCR.
+# kernels: 6.1 7.2
+# also: 6.12
 . /vm/lib.sh
 
 start_imad --policy tcb

@@ -81,7 +81,7 @@ if [ "$BOOT" = A ]; then
 	check "the list agrees after a crash" agrees
 
 	mkdir -p /run/systemd/system/imad.service.d
-	printf '[Service]\nWatchdogSec=4\n' >/run/systemd/system/imad.service.d/quick.conf
+	printf '[Service]\nWatchdogSec=8\n' >/run/systemd/system/imad.service.d/quick.conf
 	systemctl daemon-reload
 	systemctl restart imad
 	old=$(pid)

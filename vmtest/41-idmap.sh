@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fowner= and fgroup= ask who owns a file as its mount shows it: the same files through a plain mount, through one
 # that maps owners and through one with a large map, in the kernel's own IMA (boot A) and in imad (boot B).
+# kernels: 6.1 7.2
+# also: 6.12
 # boots: A B
 # time: 200
 # cmdline: ima_template=ima-ng

@@ -140,9 +140,9 @@ check "and it says why" grep -q "not confirmed" /tmp/refused
 check "it is back by itself" wait_for 40 source_is tcb
 check "as it was" unchanged
 check "nothing to confirm" exits 1 imactl policy confirm
-check "load to keep" imactl policy load --confirm 15 /test/files
+check "load to keep" imactl policy load --confirm 10 /test/files
 check "confirm" imactl policy confirm
-sleep 17
+sleep 12
 check "it stays" source_is /test/files
 
 # --- add, lock, survive

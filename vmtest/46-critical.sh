@@ -107,15 +107,6 @@ check "SELinux is recorded" n_named selinux-state 1
 state 0
 check "its change is" wait_for 20 n_named selinux-state 2
 check "there is no policy to be recorded" n_named selinux-policy-hash 0
-check "a policy of SELinux" load_selinux_policy
-check "it is recorded" wait_for 20 n_named selinux-policy-hash 1
-check "the state too" says selinux-state '^initialized=1;enforcing=0;.*;open_perms=1;extended_socket_class=0;'
-data selinux-state && echo
-named selinux-state $list >/tmp/selinux
-check "all states as the kernel does" same "$RESULTS/selinux" /tmp/selinux
-named selinux-policy-hash $list >/tmp/policy
-check "the policy as the kernel does" same "$RESULTS/policy" /tmp/policy
-
 named dm_table_load $list | sort >/tmp/dm
 sort "$RESULTS/dm" >/tmp/dm.kernel
 check "the tables are recorded as the kernel does" same /tmp/dm.kernel /tmp/dm
@@ -123,15 +114,14 @@ cut -d' ' -f6 /tmp/dm | while read -r hex; do echo "$hex" | xxd -r -p | cut -c 1
 check "that of the encrypted device too" grep -q 'name=secret,uuid=CRYPT,.*target_name=crypt,' /tmp/tables
 check "but not its key" exits 1 grep -aq "$(printf %s "$crypt_key" | xxd -p | tr -d '\n')\|$crypt_key" $list
 n=$(wc -l </tmp/dm)
-echo "0 64 linear $below 64" | dm later ""
-check "a new device is recorded" wait_for 20 n_named dm_table_load $((n + 1))
-check "with its table" says dm_table_load 'name=later,uuid=,.*target_len=64,target_name=linear,.*start=64;'
-
 check "BPF programs are recorded" n_named bpf_programs 1
 check "imad's own" says bpf_programs '^type=lsm name=imad_file_open tag=[0-9a-f]\{16\}$'
 data bpf_programs >/tmp/programs
 
 check "sorted, each once" env LC_ALL=C sort -uc /tmp/programs
+# All three at once, as imad looks every ten seconds.
+check "a policy of SELinux" load_selinux_policy
+echo "0 64 linear $below 64" | dm later ""
 # A program that returns 0, held until this script ends it.
 perl -e 'my ($insns, $license) = (pack("C C s l", 0xb7, 0, 0, 0) . pack("C C s l", 0x95, 0, 0, 0), "GPL");
 	my $attr = pack "L L Q Q L L Q L L Z16 x64", 1, 2, unpack("Q", pack "P", $insns), unpack("Q", pack "p", $license),
@@ -140,6 +130,16 @@ perl -e 'my ($insns, $license) = (pack("C C s l", 0xb7, 0, 0, 0) . pack("C C s l
 	die "bpf: $!\n" if $fd < 0;
 	sleep 1000' &
 stranger=$!
+check "it is recorded" wait_for 20 n_named selinux-policy-hash 1
+check "the state too" says selinux-state '^initialized=1;enforcing=0;.*;open_perms=1;extended_socket_class=0;'
+data selinux-state && echo
+named selinux-state $list >/tmp/selinux
+check "all states as the kernel does" same "$RESULTS/selinux" /tmp/selinux
+named selinux-policy-hash $list >/tmp/policy
+check "the policy as the kernel does" same "$RESULTS/policy" /tmp/policy
+
+check "a new device is recorded" wait_for 20 n_named dm_table_load $((n + 1))
+check "with its table" says dm_table_load 'name=later,uuid=,.*target_len=64,target_name=linear,.*start=64;'
 check "a program that is loaded later is" wait_for 20 n_named bpf_programs 2
 check "with its name" says bpf_programs '^type=socket_filter name=a_stranger tag=[0-9a-f]\{16\}$'
 data bpf_programs | diff /tmp/programs - | grep '^[<>]' >/tmp/more || :
@@ -153,13 +153,19 @@ check "a policy for one of them" imactl policy load /test/selinux
 echo "0 64 linear $below 128" | dm unwanted ""
 imactl sync
 check "records that one, into its PCR" test "$(named selinux-state $list | grep -c '^12 ')" = 1
-timeout 15 strace -f -o /tmp/trace -e trace=openat,bpf -p $imad_pid || :
+# Until it has looked, and then until it has looked at all.
+strace -f -o /tmp/trace -e trace=openat,bpf -p $imad_pid &
+strace=$!
+wait_for 20 grep -q '"/sys/fs/selinux"' /tmp/trace || :
+sleep 1
+kill $strace
+wait $strace || :
 check "and nothing of the others" n_named dm_table_load $((n + 1))
 check "it looks at SELinux from time to time" grep -q '"/sys/fs/selinux"' /tmp/trace
 check "it does not even look at the others" exits 1 grep -q 'mapper/control\|PROG_GET_NEXT_ID' /tmp/trace
 echo 'measure func=BPRM_CHECK' >/test/none
 check "a policy for none of them" imactl policy load /test/none
-timeout 15 strace -f -o /tmp/trace -e trace=openat,bpf,epoll_wait -p $imad_pid || :
+timeout 13 strace -f -o /tmp/trace -e trace=openat,bpf,epoll_wait -p $imad_pid || :
 check "imad runs on" grep -q epoll_wait /tmp/trace
 check "it looks at none of them" exits 1 grep -q 'fs/selinux\|mapper/control\|PROG_GET_NEXT_ID' /tmp/trace
 check "list and PCRs agree" imactl verify

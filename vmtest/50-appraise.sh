@@ -27,7 +27,7 @@ END
 # Keys: one that is trusted, one that is not. The same files in both boots.
 if [ "$BOOT" = A ]; then
 	for k in good other; do
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$RESULTS/$k.key" -subj /CN=$k -outform DER \
+		rsa_key "$RESULTS/$k.key" && openssl req -x509 -key "$RESULTS/$k.key" -subj /CN=$k -outform DER \
 			-out "$RESULTS/$k.der" -addext keyUsage=digitalSignature 2>/dev/null
 	done
 fi
@@ -106,7 +106,7 @@ verdicts >"$RESULTS/$BOOT"
 cat "$RESULTS/$BOOT"
 # What the audit system has of the programs; only the numbers of processes and inodes differ.
 [ "$BOOT" = A ] || imactl sync
-sleep 1
+audit_settled
 dmesg | sed -n 's/.*type=\(1800\|1121\) .*\( pid=[0-9]* uid=[0-9]* auid=.* op=[a-z]*_data cause=.* ino=[0-9]* res=0 errno=0\).*/\2/p' |
 	sed -e 's/ pid=[0-9]*//' -e 's/ ino=[0-9]*//' -e 's/ subj=[^ ]*//' | grep -v 'comm="probe"\|signed\|op=set_data' | sort -u >"$RESULTS/audit.$BOOT"
 expect() { check "$1" grep -qx "$1" "$RESULTS/$BOOT"; }

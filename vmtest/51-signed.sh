@@ -9,7 +9,7 @@ W=/test
 mounts
 mkdir -p $W /etc/keys/ima
 for k in good other; do
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/$k.key -subj /CN=$k -outform DER -out /tmp/$k.der 2>/dev/null
+	rsa_key /tmp/$k.key && openssl req -x509 -key /tmp/$k.key -subj /CN=$k -outform DER -out /tmp/$k.der 2>/dev/null
 done
 cp /tmp/good.der /etc/keys/ima
 sign() { evmctl ima_sign -a sha256 --key "/tmp/$1.key" "$2" >/dev/null 2>&1; } # into security.ima

@@ -12,7 +12,7 @@ mounts
 mkdir -p $W /etc/keys/ima
 echo 0 >/proc/sys/kernel/printk_ratelimit
 for k in good other; do
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/$k.key -subj /CN=$k -out /tmp/$k.pem -addext keyUsage=digitalSignature 2>/dev/null
+	rsa_key /tmp/$k.key && openssl req -x509 -key /tmp/$k.key -subj /CN=$k -out /tmp/$k.pem -addext keyUsage=digitalSignature 2>/dev/null
 done
 openssl x509 -in /tmp/good.pem -outform DER -out /etc/keys/ima/good.der
 cp /vm/data/modsig/rsa.der /vm/data/modsig/p256.der /etc/keys/ima

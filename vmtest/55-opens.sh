@@ -24,7 +24,7 @@ END2
 
 # The same files in both boots. Signatures are no good in A, which has no key: there they only make files immutable.
 if [ "$BOOT" = A ]; then
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$RESULTS/good.key" -subj /CN=good -outform DER \
+	rsa_key "$RESULTS/good.key" && openssl req -x509 -key "$RESULTS/good.key" -subj /CN=good -outform DER \
 		-out "$RESULTS/good.der" -addext keyUsage=digitalSignature 2>/dev/null
 fi
 mkdir -p /etc/keys/ima && cp "$RESULTS/good.der" /etc/keys/ima

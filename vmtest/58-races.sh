@@ -4,7 +4,8 @@
 #
 # The rounds here fit a minute; SEED= and ROUNDS= on the kernel command line ask for others, ONLY= for one policy:
 #   CMDLINE="SEED=7 ROUNDS=10000" SLOW=5 vmtest/run 58-races
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # threads: multi
 # disk: btrfs 128M
 # time: 240
@@ -22,7 +23,7 @@ mkdir -p $dirs /test/low /test/up /test/wd /etc/keys/ima
 mkfs.btrfs -q -f "$(disk btrfs)" >/dev/null 2>&1
 mount "$(disk btrfs)" /test/btrfs
 mount -t overlay -o lowerdir=/test/low,upperdir=/test/up,workdir=/test/wd overlay /test/over
-openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/good.key -subj /CN=good -outform DER \
+rsa_key /tmp/good.key && openssl req -x509 -key /tmp/good.key -subj /CN=good -outform DER \
 	-out /etc/keys/ima/good.der -addext keyUsage=digitalSignature 2>/dev/null
 
 # What the kernel's tools vouch for: version 1 of a program and of a script.

@@ -12,8 +12,8 @@ W=/test
 mounts
 mkdir -p $W /etc/keys/ima
 if [ "$BOOT" = A ]; then
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$RESULTS/key" -subj /CN=signer -outform DER -out "$RESULTS/cert.der" 2>/dev/null
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$RESULTS/other" -subj /CN=other -outform DER -out "$RESULTS/other.der" 2>/dev/null
+	rsa_key "$RESULTS/key" && openssl req -x509 -key "$RESULTS/key" -subj /CN=signer -outform DER -out "$RESULTS/cert.der" 2>/dev/null
+	rsa_key "$RESULTS/other" && openssl req -x509 -key "$RESULTS/other" -subj /CN=other -outform DER -out "$RESULTS/other.der" 2>/dev/null
 	mkfs.ext4 -q -O verity -b 4096 "$(disk files)"
 fi
 mount "$(disk files)" $W

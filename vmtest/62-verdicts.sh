@@ -25,7 +25,7 @@ sign() { evmctl ima_sign -a "${3:-sha256}" --key "$RESULTS/$1.key" "$2" >/dev/nu
 copy_label() { label "$(label_of "$1")" "$2"; }
 make_files() {
 	for k in rsa wrong; do
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$RESULTS/$k.key" -subj /CN=$k -outform DER -out "$RESULTS/$k.der"
+		rsa_key "$RESULTS/$k.key" && openssl req -x509 -key "$RESULTS/$k.key" -subj /CN=$k -outform DER -out "$RESULTS/$k.der"
 	done 2>/dev/null
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$RESULTS/ec.key" -subj /CN=ec \
 		-outform DER -out "$RESULTS/ec.der" 2>/dev/null

@@ -19,7 +19,7 @@ appraise func=BPRM_CHECK fowner=10004 appraise_algos=sha512
 appraise func=MMAP_CHECK fowner=10005
 END
 for k in good other; do
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/$k.key -subj /CN=$k -outform DER -out /tmp/$k.der \
+	rsa_key /tmp/$k.key && openssl req -x509 -key /tmp/$k.key -subj /CN=$k -outform DER -out /tmp/$k.der \
 		-addext keyUsage=digitalSignature 2>/dev/null
 done
 cp /tmp/good.der /etc/keys/ima
@@ -52,13 +52,25 @@ configure() { # LINE of [appraise]...
 }
 check "start" configure
 
-# field FILE KEY...: a member of JSON, as text.
+# field FILE KEY...: a member of JSON, as text. Python starts slowly here: once a file, it writes FILE.flat, a member a line.
+cat >/tmp/flat.py <<'END'
+import json, sys
+def flat(path, o):
+    for k, v in o.items() if isinstance(o, dict) else enumerate(o) if isinstance(o, list) else ():
+        flat(path + [str(k)], v)
+    print(" ".join(path) + "=" + (str(o).lower() if isinstance(o, bool) else str(o)).replace("\n", " "))
+flat([], json.load(open(sys.argv[1])))
+END
 field() {
-	python3 -c 'import json, sys
-o = json.load(open(sys.argv[1]))
-for k in sys.argv[2:]:
-    o = o[int(k) if k.isdigit() else k] if o is not None else None
-print(o if not isinstance(o, bool) else str(o).lower())' "$@"
+	json=$1
+	shift
+	[ "$json.flat" -nt "$json" ] || python3 -ISB /tmp/flat.py "$json" >"$json.flat" || return 1
+	keys=$*
+	until member=$(grep -m 1 "^$keys=" "$json.flat"); do
+		case $keys in *' '*) keys=${keys% *} ;; *) return 1 ;; esac
+	done
+	[ "$keys" = "$*" ] || [ "${member#*=}" = None ] || return 1 # of what is null, all is
+	echo "${member#*=}"
 }
 # is WHAT WANTED FILE KEY...
 is() {
@@ -107,9 +119,8 @@ is "what to do" "if the change was meant:  imactl label $W/changed" /tmp/why adv
 event=$(field /tmp/why event number)
 check "explain PATH" explain $W/changed
 is "is about the same event" "$event" /tmp/why event number
-is "status has its number" "$event" /dev/stdin appraisal last_event <<END
-$(imactl status --json)
-END
+imactl status --json >/tmp/status
+is "status has its number" "$event" /tmp/status appraisal last_event
 check "explain --event" explain --event "$event"
 is "is it" "$event" /tmp/why event number
 check "an event that there was not" exits 1 imactl explain --event 4711 2>/tmp/err

@@ -15,6 +15,19 @@ another() { [ "$(pid)" != 0 ] && [ "$(pid)" != "$1" ] && serves; }
 label() { evmctl ima_hash -a sha256 "$1" >/dev/null 2>&1; }
 denied() { exits 126 sh -c "$1" 2>/dev/null; }
 said() { journalctl --sync && journalctl -q -b -u imad | grep -q "$1"; }
+# used FILE...: executes bad and good, or what is named, again and again until there is /tmp/stop, and tells of what went wrong.
+# In between it leaves the CPU to those who start imad meanwhile.
+used() {
+	rm -f /tmp/stop
+	perl -e 'my $n = 0;
+		while (! -e "/tmp/stop") {
+			for (@ARGV) { print "$_\n" if (system("/test/$_") == 0) != ($_ eq "good") }
+			select undef, undef, undef, 0.05;
+			$n++;
+		}
+		print STDERR "  executed $n times\n"' "$@" >/tmp/wrong &
+	user=$!
+}
 agrees() { imactl verify >/tmp/verify || { cat /tmp/verify; return 1; }; }
 
 install -D -m 644 /vm/systemd/imad.service /usr/lib/systemd/system/imad.service
@@ -35,35 +48,29 @@ check "it is active" serves
 check "it enforces" denied $W/bad
 check "good runs" $W/good
 
-rm -f /tmp/stop
-: >/tmp/wrong
-( while [ ! -e /tmp/stop ]; do $W/bad && echo "bad ran" >>/tmp/wrong; done ) 2>/dev/null &
-( while [ ! -e /tmp/stop ]; do $W/good || echo "good did not run" >>/tmp/wrong; done ) 2>/dev/null &
-for i in 1 2; do
-	old=$(pid)
-	check "restart $i" systemctl restart imad
-	check "another process" another "$old"
-done
+used bad good
+old=$(pid)
+check "restart" systemctl restart imad
+check "another process" another "$old"
 check "the programs stayed" said "the BPF programs stay for the next start"
 check "and were gone on with" said "going on where a daemon ended"
-for i in 1 2 3; do
+for i in 1 2; do
 	old=$(pid)
 	unlock_imad
 	kill -9 "$old"
-	check "kill $i: it comes back" wait_for 30 another "$old"
+	check "kill $i: it comes back" wait_for 60 another "$old"
 done
 touch /tmp/stop
-wait
+wait $user
 check "good always ran, and what is wrong never" same /tmp/wrong /dev/null
 check "stop" systemctl stop imad
 check "nothing is pinned" test ! -e /sys/fs/bpf/imad
-check "what is wrong runs when it is stopped" wait_for 5 $W/bad
+check "what is wrong runs when it is stopped" wait_for 30 $W/bad
 check "start" systemctl start imad
 
 # Nothing but systemd holds on to imad's files now.
-: >/tmp/wrong
-rm -f /tmp/stop
-( while [ ! -e /tmp/stop ]; do $W/bad && echo "bad ran" >>/tmp/wrong; done ) 2>/dev/null &
+systemctl reset-failed imad # its starts are counted anew: so many a minute are too many
+used bad
 old=$(pid)
 check "systemd holds on to imad's program" sh -c "ls -l /proc/1/fd | grep -q ' $imad\$'"
 unlock_imad
@@ -71,7 +78,7 @@ kill -9 "$old"
 sync
 echo 3 >/proc/sys/vm/drop_caches
 echo 3 >/proc/sys/vm/drop_caches
-check "killed and forgotten, it comes back" wait_for 30 another "$old"
+check "killed and forgotten, it comes back" wait_for 60 another "$old"
 check "restart after that" systemctl restart imad
 cp -a "$imad" "$imad.new" && label "$imad.new"
 unlock_imad
@@ -85,7 +92,7 @@ echo 'template = ima-sig' >>/etc/imad/imad.conf
 check "restart into what cannot be gone on with" systemctl restart imad
 check "which is said" said "is not gone on with: PCR, hash, template"
 touch /tmp/stop
-wait
+wait $user
 check "what is wrong never ran" same /tmp/wrong /dev/null
 check "no more descriptors than before" test "$(systemctl show -P NFileDescriptorStore imad)" -le 3
 check "it enforces" denied $W/bad
@@ -99,4 +106,4 @@ systemctl restart imad 2>/dev/null || :
 check "with a wrong configuration it does not start" exits 3 systemctl -q is-active imad
 check "what is wrong is denied all the same" denied $W/bad
 check "detach" "$imad" --detach
-check "then it is not" wait_for 5 $W/bad # the kernel takes links down a moment later
+check "then it is not" wait_for 30 $W/bad # the kernel takes links down a moment later

@@ -15,7 +15,7 @@ echo 0 >/proc/sys/kernel/printk_ratelimit
 uuid=11111111-2222-3333-4444-555555555555
 mke2fs -q -t ext4 -U $uuid "$(disk work)" && mount "$(disk work)" $W
 for k in good other; do
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/$k.key -subj /CN=$k -outform DER -out /tmp/$k.der \
+	rsa_key /tmp/$k.key && openssl req -x509 -key /tmp/$k.key -subj /CN=$k -outform DER -out /tmp/$k.der \
 		-addext keyUsage=digitalSignature 2>/dev/null
 done
 
@@ -93,7 +93,7 @@ programs=$(cd $W && ls | grep -v lost+found)
 for f in $programs; do
 	"$W/$f" >/dev/null 2>&1 && echo "$f pass" || echo "$f fail"
 done >/tmp/kernel.verdicts
-sleep 1
+audit_settled
 dmesg >/tmp/dmesg
 : >/tmp/kernel
 while read -r f v; do

@@ -62,7 +62,7 @@ check "gap: what was used in it is in the list, behind it" before imad:gap "$W/f
 check "gap: seconds" test "$(sed -n 's/.*imad:gap:seconds=\([0-9]*\)\..*/\1/p' $list)" -ge 1
 
 # --- The deadline.
-truncate -s 600M $W/slow && chown 10003 $W/slow
+truncate -s 300M $W/slow && chown 10003 $W/slow
 read -r begin rest </proc/uptime
 check "timeout: who reads goes on" sh -c "head -c 1 $W/slow >/dev/null"
 read -r end rest </proc/uptime
@@ -154,7 +154,7 @@ file f4
 check "records go on: a file is read" wait_for 20 use f4
 imactl sync
 check "records go on" grep -q " $W/f4\$" $list
-truncate -s 601M $W/slow2 && chown 10003 $W/slow2
+truncate -s 301M $W/slow2 && chown 10003 $W/slow2
 check "timeout = deny: denied" exits 1 sh -c "head -c 1 $W/slow2 2>/dev/null"
 sleep 2
 check "timeout = deny: then the list lacks nothing" told "$n" 'imad:timeout.*'

@@ -2,7 +2,8 @@
 # imactl trim beside a running imad: the count goes on, the rest verifies from the checkpoint, archive and rest are for
 # evmctl the list of the TPM's PCR, attestation goes on across the cut, so does a daemon that was killed, also in the
 # middle of it; what was measured before the cut is not measured again; and what was forged is refused.
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # time: 240
 . /vm/lib.sh
 

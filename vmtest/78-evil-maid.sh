@@ -46,7 +46,7 @@ if [ "$BOOT" = A ]; then
 	cp /tmp/policy $W/policy && cp /tmp/policy $W/policy-mode
 	chown 10003 $W/policy*
 	mkdir -p /etc/keys/ima
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/sign.key -subj /CN=evm -outform DER -out /etc/keys/ima/sign.der 2>/dev/null
+	rsa_key /tmp/sign.key && openssl req -x509 -key /tmp/sign.key -subj /CN=evm -outform DER -out /etc/keys/ima/sign.der 2>/dev/null
 	cp /bin/true $W/portable && chown 10001 $W/portable && imactl label $W/portable >/dev/null
 	check "a portable signature" imactl sign --evm --portable --key /tmp/sign.key $W/portable
 	check "labels and HMACs" imactl label --evm --statedir "$S" $W

@@ -42,7 +42,7 @@ prepare() {
 	mount "$(disk notes)" $N
 	mkdir -p $W $N/hmac /etc/imad /etc/keys/ima
 	chown 10001 $W
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout /etc/imad/key.pem -subj /CN=policy -outform DER -out /etc/keys/ima/cert.der 2>/dev/null
+	rsa_key /etc/imad/key.pem && openssl req -x509 -key /etc/imad/key.pem -subj /CN=policy -outform DER -out /etc/keys/ima/cert.der 2>/dev/null
 	printf 'rundir = %s\npolicy = /etc/imad/policy\nappraise = fix\n[policy]\nsigned = yes\n' $R >/etc/imad/imad.conf
 	publish 1
 	check "a key of this machine" said imactl evm init --without-recovery

@@ -28,10 +28,10 @@ sleep 0 # it is known: else this script would wait, too
 check "off: no child" test -z "$(children)"
 kill -STOP "$imad_pid"
 opens red
-sleep 30
-check "off: after 30 s it still waits" alive "$opener"
+sleep 15
+check "off: after 15 s it still waits" alive "$opener"
 kill -KILL "$imad_pid"
-check "off: it goes on when imad is ended" wait_for 10 ended "$opener"
+check "off: it goes on when imad is ended" wait_for 30 ended "$opener"
 wait "$imad_pid" 2>/dev/null || :
 
 # --- it is watched
@@ -42,23 +42,23 @@ check "one child" test "$(cat /proc/$watcher/comm)" = imad-watcher
 check "which has no descriptor but its parent's and stderr" test "$(ls /proc/$watcher/fd | tr '\n' ' ')" = "2 3 "
 check "it is in memory" sh -c "! grep -q '^VmLck:[^0-9]*0 kB' /proc/$watcher/status"
 kill -KILL $watcher
-check "if it is ended there is another one" wait_for 15 another $watcher
+check "if it is ended there is another one" wait_for 30 another $watcher
 watcher=$(children)
 sleep 0
 kill -STOP "$imad_pid"
 opens green
-check "whoever waits for imad goes on" wait_for 40 ended "$opener"
+check "whoever waits for imad goes on" wait_for 60 ended "$opener"
 got=0
 wait "$imad_pid" 2>/dev/null || got=$?
 check "imad was killed" test $got = 137
 check "and it was said why" grep -q 'imad hangs: it was killed' /vm/imad.log
-check "the watcher is gone" wait_for 5 ended "$watcher"
+check "the watcher is gone" wait_for 30 ended "$watcher"
 check "another imad goes on" start_imad --config /tmp/conf --policy /tmp/policy
 cat $W/last
 imactl sync
 for f in red green last; do check "$f is in the list" grep -q " $W/$f\$" $list; done
 check "and that there was none for a time" grep -q ' imad:gap:' $list
 check "list and PCR agree" imactl verify
-sleep 25
+sleep 15
 check "an imad that works is not killed" alive "$imad_pid"
 check "stop" stop_imad

@@ -49,14 +49,22 @@ same() {
 	cmp -s "$1" "$2" || { diff -a "$1" "$2" | head -n 20; return 1; }
 }
 
-# wait_for SECONDS command...: until it succeeds.
+# wait_for SECONDS command...: until it succeeds; four times as long where that is what a busy host needs.
 wait_for() {
-	tries=$(($1 * 5))
+	tries=$(($1 * 20))
 	shift
 	until "$@"; do
 		tries=$((tries - 1))
 		[ "$tries" -gt 0 ] || return 1
 		sleep 0.2
+	done
+}
+
+# audit_settled: all audit records so far are in the kernel's log, to which a thread of its own prints them.
+audit_settled() {
+	until [ "$(dmesg | tail -n 1)" = "$last_line" ]; do
+		last_line=$(dmesg | tail -n 1)
+		sleep 1
 	done
 }
 
@@ -73,6 +81,13 @@ port() {
 # cut_within SECONDS: in a boot of `# cut:`, the power fails at some moment from now on.
 cut_within() {
 	echo "$1" >"$(port power)"
+}
+
+# rsa_key FILE: an RSA key of 2048 bits that the host has made: that takes an emulator seconds. Each time another, four in all.
+rsa_key() {
+	for k in /vm/keys/*; do
+		mv "$k" "$1" && return
+	done
 }
 
 # mounts: the file systems that a full init would have mounted and that imad needs.
