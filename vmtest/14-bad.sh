@@ -21,7 +21,7 @@ nothing_left() {
 refused() {
 	want=$1 text=$2
 	shift 2
-	exits "$want" timeout 20 imad "$@" >$log 2>&1 || { cat $log; return 1; }
+	exits "$want" timeout 80 imad "$@" >$log 2>&1 || { cat $log; return 1; }
 	# getopt's own lines have no priority
 	[ "$(grep -cE '^<[0-4]>|^imad: ' $log)" = 1 ] && grep -qF -- "$text" $log || { sed 's/^/  /' $log; return 1; }
 	nothing_left
@@ -77,7 +77,7 @@ check "the PCR is that of the option" status '"pcr": ?12[,}]'
 # --- a second imad
 
 cp /run/imad/binary_runtime_measurements /tmp/before
-exits 1 timeout 60 imad --pcr 13 >$log 2>&1 && got=0 || got=$?
+exits 1 timeout 80 imad --pcr 13 >$log 2>&1 && got=0 || got=$?
 check "a second imad is refused" test $got = 0
 check "with one line" exits 0 test "$(grep -cE '^<[0-4]>' $log)" = 1
 check "that says why" grep -q 'another imad' $log

@@ -20,7 +20,7 @@ printf 'policy = critical_data\nhash = sha512\ntemplate = ima-sig\npcr = 15\n' >
 ends() {
 	want=$1
 	shift
-	exits "$want" timeout 20 imad "$@" >$log 2>&1 || { cat $log; return 1; }
+	exits "$want" timeout 80 imad "$@" >$log 2>&1 || { cat $log; return 1; }
 	for left in /run/imad/*; do
 		[ ! -e "$left" ] || { echo "  left: $left"; return 1; }
 	done

@@ -51,11 +51,11 @@ reset
 check "the counters themselves cost nothing" unchanged
 for uid in 0 1000; do
 	reset
-	check "20000 opens and reads by $uid" use $uid 20000 0 0 /vm/true /vm/true
+	check "5000 opens and reads by $uid" use $uid 5000 0 0 /vm/true /vm/true
 	check "no event, no ring record, no list record" unchanged
-	check "20000 mappings by $uid" use $uid 0 20000 0 /vm/true /vm/true
+	check "5000 mappings by $uid" use $uid 0 5000 0 /vm/true /vm/true
 	check "no event, no ring record, no list record" unchanged
-	check "2000 execs by $uid" use $uid 0 0 2000 /vm/true /vm/true
+	check "400 execs by $uid" use $uid 0 0 400 /vm/true /vm/true
 	check "no event, no ring record, no list record" unchanged
 done
 # The counters do move: the same uses of a file that nobody has seen.

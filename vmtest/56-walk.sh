@@ -17,8 +17,7 @@ unlabelled() { # files of root's on the root file system that have no label; wha
 spare=$(disk spare)
 
 if [ "$BOOT" = A ]; then
-	# What is large and nobody here uses would only take time: compilers, sanitizers.
-	rm -f /usr/lib/gcc/*/*/cc1 /usr/lib/gcc/*/*/lto1 /usr/bin/*lto-dump* /usr/lib/x86_64-linux-gnu/lib?san.so* /usr/lib/x86_64-linux-gnu/libc.a
+	lighter
 	install -D -m 644 /vm/systemd/imad.service /usr/lib/systemd/system/imad.service
 	install -D -m 644 /vm/systemd/imad.tmpfiles /usr/lib/tmpfiles.d/imad.conf
 	mkdir -p /etc/imad

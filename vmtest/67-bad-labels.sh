@@ -331,7 +331,7 @@ label_fails $W/none.1 "Read-only file system"
 
 for f in empty folder fifo none key.pem large; do
 	printf 'policy = tcb\n[keys]\nca = %s\n' $K/$f >/tmp/conf
-	timeout 20 imad --config /tmp/conf >/tmp/said 2>&1 && got=0 || got=$?
+	timeout 80 imad --config /tmp/conf >/tmp/said 2>&1 && got=0 || got=$?
 	check "keys.ca: $f" test "$got" != 0 -a "$got" -lt 124
 	check "which is told" grep -q "$K/$f.*: ." /tmp/said
 	sed 's/^/  /' /tmp/said

@@ -73,7 +73,7 @@ check "a program that is reached through it runs" exits 1 /test/mute/folder/thro
 check "sync comes back" timeout 60 imactl sync
 check "... is in the list" in_list /test/mute/folder/through
 exec 7</test/mute/prog
-check "imactl explain says that it is not for imad" sh -c "timeout 20 imactl explain /test/mute/prog 2>&1 | grep -q FUSE"
+check "imactl explain says that it is not for imad" sh -c "timeout 80 imactl explain /test/mute/prog 2>&1 | grep -q FUSE"
 check "imad has asked for nothing" [ "$(asked mute)" = 0 ]
 check "the list gives the PCR" matches
 

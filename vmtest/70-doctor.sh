@@ -16,7 +16,7 @@ finds() { imactl doctor >/tmp/doctor || :; grep -q "^$1  *$2  .*$3" /tmp/doctor 
 line_of() { imactl doctor --json | tr '{' '\n' | sed -n "s/.*\"name\":\"$1\".*\"line\":\"\([^\"]*\)\".*/\1/p"; }
 # Since 6.8 the kernel's IMA is in the list as well.
 same_line() { [ "$1" = lsm=lockdown,capability,bpf ] || [ "$1" = lsm=lockdown,capability,ima,evm,bpf ]; }
-refuses() { exits 1 timeout 20 imad 2>/tmp/refused && grep -q "$1" /tmp/refused; }
+refuses() { exits 1 timeout 80 imad 2>/tmp/refused && grep -q "$1" /tmp/refused; }
 
 case $BOOT in
 A)
@@ -54,7 +54,7 @@ B)
 	check "no kexec" finds ok kexec kexec_load_disabled
 	echo 0 >/proc/sys/fs/fanotify/max_user_groups
 	check "no fanotify group" finds problem fanotify-limits 'max_user_groups = 128$'
-	check "which is true" exits 1 timeout 20 imad
+	check "which is true" exits 1 timeout 80 imad
 	sysctl -q "$(line_of fanotify-limits | tr -d ' ')"
 	check "no more" finds ok fanotify-limits '128 groups'
 	mount -t tmpfs -o size=1m tmpfs /run/imad

@@ -80,7 +80,7 @@ expect 0 '"name":"/�b","name_hex":"2fff62"' "$IMACTL" list --json "$T/bytes"
 mkdir "$T/live"
 L=$T/live/binary_runtime_measurements
 wait_for() { # FILE LINES
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ "$(wc -l <"$1")" -ge "$2" ] && return 0
 		sleep 0.05
 	done
