@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Appraisal: what does not match its label is not executed, not mapped, not loaded, as by the kernel's own IMA
 # (boot A); and each denial is audited with the kernel's word for its cause.
-# kernels: 6.1 7.2
+# kernels: 6.1
+# also: 7.2
 # boots: A B
 # cmdline: ima_template=ima-ng audit=1
 # cmdline-A: ima_appraise=enforce

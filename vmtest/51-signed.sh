@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # policy.signed: a policy is loaded only with a signature by a trusted key, and never an older one than before;
 # and what is no policy at all is refused whole.
-# kernels: 7.2
+# kernels: 6.1
+# also: 7.2
 # time: 180
 . /vm/lib.sh
 

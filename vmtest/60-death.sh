@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imad is killed: what is known stays known, what is not is denied or recorded late, and the next imad goes on.
-# kernels: 7.2
-# also: 6.1
+# kernels: 6.1
+# also: 7.2
 # time: 420
 . /vm/lib.sh
 
@@ -75,7 +75,7 @@ check "list and PCR agree" imactl verify
 # Again and again, while a known program is executed all the time.
 rm -f /tmp/stop
 # It leaves the CPU to imad, which starts meanwhile.
-perl -e 'while (! -e "/tmp/stop") { system("/test/good") == 0 or print "denied\n"; select undef, undef, undef, 0.02 }' >/tmp/spurious 2>&1 &
+perl -e 'while (! -e "/tmp/stop") { system("/test/good") == 0 or print "denied\n"; select undef, undef, undef, 0.05 }' >/tmp/spurious 2>&1 &
 loop=$!
 before=$(wc -l <$list)
 kills=2

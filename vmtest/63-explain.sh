@@ -2,7 +2,8 @@
 # Why was this denied: imactl explain against what was really done, the journal's fields, appraise.grace and
 # appraise.protect_labels, all as a service.
 # init: systemd
-# kernels: 7.2
+# kernels: 6.12
+# also: 7.2
 # time: 240
 . /vm/lib.sh
 

@@ -3,8 +3,8 @@
 # where stop and restart by systemd, and unlock by a key or at the console, still do what they say.
 # init: systemd
 # boots: A B
-# kernels: 6.1 7.2
-# also: 6.12
+# kernels: 6.1
+# also: 6.12 7.2
 # time: 300
 . /vm/lib.sh
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What imad says of itself in the list: gap, lost, timeout, pcr-reset, each provoked; the list and the TPM agree with
 # them as with any violation, until somebody else extends the PCR, which no list can make good.
-# kernels: 7.2
-# also: 6.1
+# kernels: 6.1
+# also: 7.2
 # time: 360
 . /vm/lib.sh
 

@@ -2,8 +2,8 @@
 # EVM in the daemon: what is changed while imad does not run is denied with its cause, though every label fits; what is changed
 # through the running system goes on working, and so does the file after the next boot. Without EVM the same edits pass.
 # imad is killed on the way, so it does not protect itself.
-# kernels: 6.1 7.2
-# also: 6.12
+# kernels: 6.1
+# also: 6.12 7.2
 # protect: no
 # boots: A B
 # keep: tpm

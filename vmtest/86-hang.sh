@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imad stands still: nobody waits for ever, without a process 1 that could help. First without the process that watches it,
 # where whoever opens a new file waits until somebody ends imad by hand.
-# kernels: 7.2
-# also: 6.12
+# kernels: 6.12
+# also: 7.2
 # time: 240
 . /vm/lib.sh
 
