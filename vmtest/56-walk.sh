@@ -18,6 +18,7 @@ spare=$(disk spare)
 
 if [ "$BOOT" = A ]; then
 	lighter
+	rm -rf /usr/lib/python3* /usr/share/python3
 	install -D -m 644 /vm/systemd/imad.service /usr/lib/systemd/system/imad.service
 	install -D -m 644 /vm/systemd/imad.tmpfiles /usr/lib/tmpfiles.d/imad.conf
 	mkdir -p /etc/imad

@@ -71,7 +71,8 @@ audit_settled() {
 # lighter: removes from the root what is large or many files, for a test that goes through all of it and needs none of that.
 lighter() {
 	( cd /usr && rm -rf include lib/gcc lib/git-core share/zoneinfo share/perl share/bash-completion bin/git* bin/x86_64-linux-gnu-* \
-		lib/x86_64-linux-gnu/*.a lib/x86_64-linux-gnu/lib?san.* lib/x86_64-linux-gnu/libicu* )
+		lib/x86_64-linux-gnu/*.a lib/x86_64-linux-gnu/lib?san.* lib/x86_64-linux-gnu/libicu* \
+		lib/x86_64-linux-gnu/gconv lib/x86_64-linux-gnu/perl /var/lib/dpkg/info )
 }
 
 # disk NAME: the device of a disk asked for with `# disk: NAME SIZE`.
@@ -91,8 +92,8 @@ cut_within() {
 
 # rsa_key FILE: an RSA key of 2048 bits that the host has made: that takes an emulator seconds. Each time another, four in all.
 rsa_key() {
-	for k in /vm/keys/*; do
-		mv "$k" "$1" && return
+	for made in /vm/keys/*; do
+		mv "$made" "$1" && return
 	done
 }
 
