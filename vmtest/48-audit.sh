@@ -83,6 +83,7 @@ check "dont_hash" test -z "$(label_of excluded)"
 (cd $W && getfattr -m security.ima -d -e hex -- *) >"$RESULTS/labels.$BOOT"
 
 # The body alone; the numbers of processes differ, and AppArmor's label is the kernel's own.
+audit_settled
 dmesg | sed -n "s/.*audit: type=\(1805\|1121\) [^:]*:[^:]*: \(.*op=integrity_rule \)\?\(file=.*\)/\3/p" |
 	sed -e "s/\(exe=[^ ]*\).*/\1/" -e 's/ p*pid=[0-9]*//g' >"$RESULTS/audit.$BOOT"
 cat "$RESULTS/audit.$BOOT"

@@ -231,6 +231,7 @@ causes_in() {
 }
 verdicts >"$RESULTS/$BOOT"
 if [ "$BOOT" = A ]; then
+	audit_settled
 	dmesg | causes_in >"$RESULTS/A.causes"
 	check "no verdict is missing" test "$(wc -l <"$RESULTS/A")" -ge 110
 	check "nor a cause" test "$(wc -l <"$RESULTS/A.causes")" -ge 90
