@@ -6,7 +6,7 @@
 
 limit=24576 # KiB resident, beside what is mapped of BPF's ring buffer
 per_record=64 # bytes: the set that finds duplicates takes 33 and, in its table, at most 16
-want=20000 # an emulator takes a quarter of an hour for 100000; what the others may cost is checked
+want=12000 # an emulator takes a quarter of an hour for 100000; what the others may cost is checked
 
 cat >/vm/files.py <<'END'
 """files.py FROM TO: makes the files FROM..TO-1 below /vm/many, reads each and removes it: all different."""

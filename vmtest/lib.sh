@@ -151,11 +151,15 @@ stop_imad() {
 
 # --- the measurement list and the PCR
 
-# pcr_file BANK: PCR 0-23 in the form that evmctl takes. The shell reads them: no exec, nothing to measure.
+# pcr_file BANK: PCR 0-23 in the form that evmctl takes, and of those only what a list can be about, 10 to 16: each is a command
+# for the TPM. The shell reads them: no exec, nothing to measure.
 pcr_file() {
+	read -r v <"/sys/class/tpm/tpm0/pcr-$1/10"
+	zero=$(printf "%0${#v}d" 0)
 	i=0
 	while [ $i -lt 24 ]; do
-		read -r v <"/sys/class/tpm/tpm0/pcr-$1/$i"
+		v=$zero
+		[ $i -lt 10 ] || [ $i -gt 16 ] || read -r v <"/sys/class/tpm/tpm0/pcr-$1/$i"
 		printf 'PCR-%02d: %s\n' $i "$v"
 		i=$((i + 1))
 	done
