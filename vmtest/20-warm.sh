@@ -3,7 +3,7 @@
 # Counted, not timed: events that the gate read, records in the ring buffer, uses that matched no state.
 # kernels: 7.2
 # also: 6.1
-# time: 600
+# time: 240
 . /vm/lib.sh
 
 cat >/vm/use.py <<'END'

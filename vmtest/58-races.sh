@@ -70,9 +70,9 @@ trial() { # MODE POLICY ROUNDS
 	check "$2, seed $seed" race "$1" "$3"
 	check "$2: each round was run" many rounds "$3"
 	check "$2: often enough something was changed" many changes $(($3 / 10)) # writers sleep, a fast host does not
-	check "$2: some ran" many ran $(($3 / 10))
-	check "$2: some were denied" many denied $(($3 / 10))
-	check "$2: some with nobody in between" many between $(($3 / 10))
+	check "$2: some ran" many ran $(($3 / 20))
+	check "$2: some were denied" many denied $(($3 / 20))
+	check "$2: some with nobody in between" many between $(($3 / 20))
 	imactl status | grep 'restarts\|lost\|failures\|denials'
 	sed -n 's/.*integrity_data .* cause=\([^ ]*\) .*/  \1/p' /vm/imad.log | sort | uniq -c
 	check "$2: stop" stop_imad
