@@ -195,7 +195,7 @@ while [ $i -lt 2500 ]; do : >$W/n$i; i=$((i + 1)); done
 chown 10003 $W/n*
 cat $W/n* >/dev/null
 check "start after a flood" again --hash sha384 --policy $W/measure
-check "what was heard of in vain is told" grep -q 'were read by an imad that died before it had recorded them, and are gone' /vm/imad.log
+check "what was heard of in vain is told" grep -q 'were read by an imad that died before it had recorded them, and cannot be read again' /vm/imad.log
 imactl sync
 check "T20: what was lost is counted" test "$(status lost)" -gt 0
 check "T20: and is a violation" test "$(grep -c ' 0\{40\} .* imad:lost:events=[1-9][0-9]* *$' $list)" -gt "$before"

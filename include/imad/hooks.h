@@ -64,7 +64,8 @@ struct hooks_taken hooks_taken(const struct hooks *h);
 void hooks_recorded(struct hooks *h, struct hooks_taken upto);
 /*
  * What a dead daemon had read, and had not made records of as far as is known, is read again before all others, as of
- * a time in which there was no daemon. Returns how many events; *@ret_lost are those that the kernel may have written over.
+ * a time in which there was no daemon. Returns how many events; *@ret_lost are those that the kernel may have written
+ * over, and those that two daemons have read by now.
  */
 uint32_t hooks_read_again(struct hooks *h, uint32_t *ret_lost);
 /* Detach what a dead daemon has left. 0 or negative errno, logged: -EBUSY if one lives. */

@@ -24,7 +24,7 @@
  *              uses=late   what was used is recorded after it, as the kernel noted it
  *              uses=unknown   nobody noted it
  *   lost       events=N    uses the kernel had noted and could not hand over, or had written over before anybody read again
- *                         what an imad that died had read
+ *                         what an imad that died had read; or two have died of them
  *   pcr-reset  pcr=N       which one
  *              found=empty   zeros, and all of the list's records of that PCR (records=N) were extended again; of a TPM that was
  *                            reset while imad ran maybe not zeros but the first of them, which a kernel extends when it wakes up: then the rest

@@ -2,7 +2,7 @@
 /*
  * The ring buffer as its reader sees it. Positions count bytes since it was made. What was read stays where it is until
  * the kernel needs the room, so whoever comes after a daemon that died reads again from where all had become records:
- * what is in the list already is not recorded twice, and what is not gets there.
+ * what is in the list already is not recorded twice, and what is not gets there. Once: it may be what daemons die of.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -142,12 +142,12 @@ uint32_t hooks_read_again(struct hooks *h, uint32_t *ret_lost)
 
 	*ret_lost = 0;
 	__atomic_store_n(h->read, MIN(from, to), __ATOMIC_SEQ_CST);
-	if (position(h->written) - from > bpf_map__max_entries(h->skel->maps.events) / 2) {
+	if (from < c->read_again || position(h->written) - from > bpf_map__max_entries(h->skel->maps.events) / 2) {
 		__atomic_store_n(h->read, to, __ATOMIC_SEQ_CST);
 		*ret_lost = n;
 		n = 0;
 	}
-	h->read_before = to;
+	h->read_before = c->read_again = to;
 	c->recorded_at = position(h->read);
 	c->recorded = c->taken -= n;
 	return n;

@@ -136,7 +136,7 @@ bool daemon_tell_lost(struct daemon *d, bool now)
 	if (n)
 		log_msg(LOG_ERR, "%u events found no room in the ring buffer: a violation stands for them", n);
 	if (d->read_in_vain)
-		log_msg(LOG_ERR, "%u events were read by an imad that died before it had recorded them, and are gone: a violation stands for them",
+		log_msg(LOG_ERR, "%u events were read by an imad that died before it had recorded them, and cannot be read again: a violation stands for them",
 			d->read_in_vain);
 	snprintf(detail, sizeof(detail), "events=%u", n + d->read_in_vain);
 	(void)engine_own_violation(d->engine, VIOLATION_LOST, detail);
