@@ -154,6 +154,12 @@ static void test_reset_while_idle(void **state)
 	assert_anchored(TEST_PCR, 9);
 }
 
+static void test_reset_while_idle_pipelined(void **state)
+{
+	fx.config.pipelined = true;
+	test_reset_while_idle(state);
+}
+
 /* The digests of the list's first record, as whoever made it extends them. */
 static void tpm_extend_first(void)
 {
@@ -243,7 +249,8 @@ int main(void)
 		SEQ_TEST(test_tpm_reset),	 SEQ_TEST(test_first_record_in_flight),
 		SEQ_TEST(test_prefix),		 SEQ_TEST(test_foreign_at_start),
 		SEQ_TEST(test_rule_pcr),	 SEQ_TEST(test_while_running),
-		SEQ_TEST(test_reset_while_idle), SEQ_TEST(test_reset_to_the_first),
+		SEQ_TEST(test_reset_while_idle), SEQ_TEST(test_reset_while_idle_pipelined),
+		SEQ_TEST(test_reset_to_the_first),
 		SEQ_TEST(test_foreign_while_idle), SEQ_TEST(test_counts),
 	};
 
