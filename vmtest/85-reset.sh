@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The PCR is reset while the host goes on, after the front of the list was cut off: archive and rest are extended again, and
 # verify as if nothing had been cut; without the archive nothing is, and that is told. PCR 16 is one that can be reset without a reboot.
-# And the TPM itself goes and comes back.
 # kernels: 6.12
 # also: 6.1 7.2
 . /vm/lib.sh
@@ -55,21 +54,6 @@ told() { [ "$(counter pcr-reset)" = $((resets + 1)) ]; }
 check "it is reset while imad runs" tpm2_pcrreset 16
 check "that is told, too" wait_for 60 told
 check "as a reset" sh -c "grep ' imad:pcr-reset:' $list | tail -n 1 | grep -q ':pcr=16,found=empty,'"
-check "list, archive and PCR agree" agrees
-check "for evmctl, too" joined
-
-# The TPM goes: its driver lets go of it.
-device=$(readlink -f /sys/class/tpm/tpm0/device)
-driver=$(readlink -f "$device/driver")
-check "the TPM goes" sh -c "echo ${device##*/} >'$driver/unbind' && ! test -e /dev/tpmrm0"
-check "what is used then runs" use d
-imactl sync
-check "it is in the list" grep -q ' /test/d *$' $list
-check "and waits" test "$(counter unextended)" -gt 0
-check "the TPM comes back" sh -c "echo ${device##*/} >'$driver/bind'"
-back() { [ "$(counter unextended) $(counter in_step)" = '0 true' ]; }
-check "what waited is extended" wait_for 100 back
-check "it was no reset" told
 check "list, archive and PCR agree" agrees
 check "for evmctl, too" joined
 check "stop" stop_imad
