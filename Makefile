@@ -114,7 +114,7 @@ $O/%.o: src/%.c
 	$(call say,CC)$(into) $(CC) $(own_cppflags) $(room_cppflags) $(CPPFLAGS) $(CFLAGS) $(own_cflags) -MMD -MP -c -o $@ $<
 
 # Only the hooks room and the guard see a skeleton.
-uses_skeleton := $(patsubst %,$O/imad/%.o,hooks hooks_beat hooks_labels hooks_load hooks_pins hooks_programs)
+uses_skeleton := $(patsubst %,$O/imad/%.o,hooks hooks_beat hooks_labels hooks_load hooks_pins hooks_programs hooks_ring)
 $(uses_skeleton) $O/imad/guard.o: room_cppflags := -isystem $G
 $(uses_skeleton): $G/imad.skel.h
 $O/imad/guard.o: $G/guard.skel.h

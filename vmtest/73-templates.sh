@@ -23,7 +23,7 @@ mkdir -p $W/$long
 for owner in $(seq 10001 10008); do
 	for kind in plain hash signed evm both capable named; do
 		f=$W/$owner-$kind
-		[ $kind != named ] || f="$W/$long/a name of $owner"
+		[ $kind != named ] || f="$W/$long/a name of$(printf '\001\033')$owner"
 		echo "$owner $kind" >"$f"
 		chown $owner:$((owner + 60000)) "$f"
 		case $kind in

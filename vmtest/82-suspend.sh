@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Suspend to memory: the TPM keeps its PCRs and counts a restart, nobody is denied or misses a deadline, and
-# the list goes on and verifies. A machine on which somebody is held may not fall asleep (Linux 6.1: a wait for fanotify cannot be
+# the list goes on and verifies; one that was reset all the same is found out before the next record. A machine on which somebody is held may not fall asleep (Linux 6.1: a wait for fanotify cannot be
 # frozen); then it goes on as it was.
 # kernels: 6.1
 # also: 6.12 7.2
@@ -73,4 +73,24 @@ check "stop" stop_imad
 check "start" start_imad --policy tcb --config /test/conf
 check "another program" fresh again
 check "list and PCR agree" agrees
+check "stop" stop_imad
+
+# PCR 16 is one that can be reset without a reboot: what comes after a suspend finds it empty. Nobody looks but for that.
+rm -rf /run/imad
+echo 'measure func=FILE_CHECK mask=MAY_READ fowner=10003' >/test/few
+printf 'policy = /test/few\npcr = 16\n[tpm]\ncheck = off\n' >/test/16.conf
+read_new() { echo "$1" >"/test/$1" && chown 10003 "/test/$1" && cat "/test/$1" >/dev/null; }
+check "imad, PCR 16" start_imad --config /test/16.conf
+read_new one
+check "list and PCR agree" agrees
+records=$(cat /run/imad/runtime_measurements_count)
+check "it sleeps once more" wait_for 20 sleeps
+check "PCR 16 is reset" tpm2_pcrreset 16
+read_new two
+imactl sync
+check "that is told" grep -q " imad:pcr-reset:pcr=16,found=empty,records=$records *\$" /run/imad/ascii_runtime_measurements
+check "and what was read then is behind it" sh -c "tail -n 1 /run/imad/ascii_runtime_measurements | grep -q ' /test/two *\$'"
+check "list and PCR agree again" agrees
+snapshot /run/imad /tmp/now
+check "for evmctl, too" evm_matches sha256 /tmp/now/list /tmp/now/pcrs.sha256
 check "stop" stop_imad

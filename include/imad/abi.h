@@ -315,6 +315,8 @@ struct imad_control {
 	__u64 exe_ino;	 /* the daemon's program */
 	__u32 exe_dev, lost_told; /* so many lost events are in the list as a violation */
 	__u32 taken, recorded; /* events that a daemon has read, and of which it has made records */
+	__u64 recorded_at; /* position in the ring buffer behind the last of these */
+	__u64 read_again; /* up to there a daemon has read what one before it had read */
 	__u32 hold;	 /* enum imad_hold: where the gate holds */
 	__u32 post_open; /* the kernel has the hook file_post_open */
 	__u32 creds_final; /* CREDS_CHECK is of the file that becomes the program, not of each of the exec chain */

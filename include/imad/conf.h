@@ -39,6 +39,7 @@ struct conf {
 	char tpm_tcti[CONF_VALUE_MAX + 1]; /* tpm.tcti; default device:/dev/tpmrm0; "none": no TPM */
 	enum conf_tpm_mode tpm_mode;	   /* tpm.mode; default strict */
 	unsigned int tpm_batch;		   /* tpm.batch; records a command: 0 (auto) all that are proved, 1 (off) .. 16 */
+	unsigned int tpm_check_s;	   /* tpm.check; default 60; 1 s to 30 days, 0: off */
 	char keys_dir[CONF_VALUE_MAX + 1]; /* keys.dir; default /etc/keys/ima */
 	char keys_ca[CONF_VALUE_MAX + 1];  /* keys.ca; "": certificates need no CA */
 	char keys_deny[CONF_VALUE_MAX + 1]; /* keys.deny; default /etc/imad/deny; "": no deny list */

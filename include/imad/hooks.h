@@ -55,11 +55,19 @@ void hooks_leave(struct hooks *h, const char *program);
 bool hooks_lose_events(struct hooks *h);
 /* How many there are; then they count as told. */
 uint32_t hooks_newly_lost(struct hooks *h);
-/* How many events were read, ever; and that those up to @upto have become records. */
-uint32_t hooks_taken(const struct hooks *h);
-void hooks_recorded(struct hooks *h, uint32_t upto);
-/* Events that were read and have not become records, as far as is known: those of a dead daemon never will. */
-uint32_t hooks_unrecorded(const struct hooks *h);
+/* How many events were read, ever, and up to where; and that those up to @upto have become records. */
+struct hooks_taken {
+	uint32_t events;
+	uint64_t at;
+};
+struct hooks_taken hooks_taken(const struct hooks *h);
+void hooks_recorded(struct hooks *h, struct hooks_taken upto);
+/*
+ * What a dead daemon had read, and had not made records of as far as is known, is read again before all others, as of
+ * a time in which there was no daemon. Returns how many events; *@ret_lost are those that the kernel may have written
+ * over, and those that two daemons have read by now.
+ */
+uint32_t hooks_read_again(struct hooks *h, uint32_t *ret_lost);
 /* Detach what a dead daemon has left. 0 or negative errno, logged: -EBUSY if one lives. */
 int hooks_detach_dead(void);
 

@@ -67,6 +67,7 @@ struct sequencer_config {
 	const struct algo *hash;
 	bool pipelined;		/* most measurements of plain users are done before they are extended: sequencer_pipe.c */
 	unsigned int batch;	/* records that may be extended by one command: 0 as many as are proved, 1 never more */
+	uint64_t check_ms;	/* PCRs are compared with the list that often; 0: only after a suspend */
 	bool bank_lists;	/* keep the list once more for each bank but SHA-1 */
 	/* Seams for tests, all paths; NULL: /sys/kernel/security, /proc/sys/kernel/random/boot_id, IMAD_STATEDIR. */
 	const char *securityfs;

@@ -23,9 +23,11 @@
  *   gap        seconds=S   without a daemon
  *              uses=late   what was used is recorded after it, as the kernel noted it
  *              uses=unknown   nobody noted it
- *   lost       events=N    uses the kernel had noted and could not hand over, or that an imad that died had read
+ *   lost       events=N    uses the kernel had noted and could not hand over, or had written over before anybody read again
+ *                         what an imad that died had read; or two have died of them
  *   pcr-reset  pcr=N       which one
- *              found=empty   zeros, and all of the list's records of that PCR (records=N) were extended again
+ *              found=empty   zeros, and all of the list's records of that PCR (records=N) were extended again; of a TPM that was
+ *                            reset while imad ran maybe not zeros but the first of them, which a kernel extends when it wakes up: then the rest
  *              found=zero    zeros, but the front of the list had been cut off by a trim, and the archive does not
  *                            have it or does not prove the checkpoint: nothing is extended again, and it stays so until the next boot
  *              found=kexec   what the list of another kernel led to, which boot=ID had: this one was started without a reset of

@@ -366,24 +366,6 @@ bool hooks_is_gated(const struct hooks *h, uint32_t s_dev)
 	return bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.gated), &s_dev, &one) == 0;
 }
 
-int hooks_events_fd(struct hooks *h)
-{
-	return ring_buffer__epoll_fd(h->ring);
-}
-
-int hooks_events(struct hooks *h)
-{
-	return ring_buffer__consume(h->ring);
-}
-
-void hooks_on_event(struct hooks *h, void (*fn)(void *arg, const struct imad_event *e),
-		    void (*data)(void *arg, const struct imad_data_event *e), void *arg)
-{
-	h->on_event_arg = arg;
-	h->on_data = data;
-	h->on_event = fn;
-}
-
 void hooks_counters(struct hooks *h, struct imad_counters *ret)
 {
 	int n = libbpf_num_possible_cpus();

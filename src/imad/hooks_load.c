@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Owns the skeleton and the ring buffer, from load to detach. libbpf's messages are
+ * Owns the skeleton, from load to detach. libbpf's messages are
  * kept quiet unless debugging; its error codes end here.
  */
 #include <fcntl.h>
@@ -25,20 +25,6 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 		return 0;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		log_msg(LOG_DEBUG, "%s", line);
-	return 0;
-}
-
-static int on_ring(void *ctx, void *data, size_t size)
-{
-	struct hooks *h = ctx;
-
-	if (size < sizeof(struct imad_event) || !h->on_event)
-		return 0;
-	h->skel->bss->control.taken++; /* before libbpf gives its place back: read twice is better than not at all */
-	if (((const struct imad_event *)data)->type != IMAD_EVENT_DATA)
-		h->on_event(h->on_event_arg, data);
-	else if (size >= sizeof(struct imad_data_event))
-		h->on_data(h->on_event_arg, data);
 	return 0;
 }
 
@@ -118,9 +104,9 @@ static int load(struct hooks *h, const struct policy *p)
 		r = introduce(h);
 	if (r < 0)
 		return r;
-	h->ring = ring_buffer__new(bpf_map__fd(h->skel->maps.events), on_ring, h, NULL);
-	if (!h->ring)
-		return log_errno(LOG_ERR, -errno, "cannot map the ring buffer");
+	r = ring_open(h);
+	if (r < 0)
+		return r;
 	labels_find(h);
 	return 0;
 }
@@ -147,7 +133,7 @@ void hooks_free(struct hooks *h)
 {
 	if (!h)
 		return;
-	ring_buffer__free(h->ring);
+	ring_close(h);
 	pins_close(h);
 	if (h->skel)
 		programs_detach_except(h, 0);

@@ -390,46 +390,6 @@ void hooks_leave(struct hooks *h, const char *program)
 		__atomic_store_n(&h->skel->bss->control.unattended, 1, __ATOMIC_SEQ_CST);
 }
 
-static uint32_t untold(struct hooks *h)
-{
-	struct imad_counters c;
-
-	hooks_counters(h, &c);
-	return (uint32_t)c.lost - h->skel->bss->control.lost_told;
-}
-
-bool hooks_lose_events(struct hooks *h)
-{
-	return untold(h) != 0;
-}
-
-uint32_t hooks_newly_lost(struct hooks *h)
-{
-	uint32_t n = untold(h);
-
-	h->skel->bss->control.lost_told += n;
-	return n;
-}
-
-uint32_t hooks_taken(const struct hooks *h)
-{
-	return h->skel->bss->control.taken;
-}
-
-void hooks_recorded(struct hooks *h, uint32_t upto)
-{
-	__u32 *recorded = &h->skel->bss->control.recorded, old = *recorded;
-
-	while ((int32_t)(upto - old) > 0 &&
-	       !__atomic_compare_exchange_n(recorded, &old, upto, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-}
-
-uint32_t hooks_unrecorded(const struct hooks *h)
-{
-	return h->skel->bss->control.taken - h->skel->bss->control.recorded;
-}
-
 int hooks_detach_dead(void)
 {
 	struct hooks h = { .lock = -1 };

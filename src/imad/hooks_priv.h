@@ -15,6 +15,8 @@
 struct hooks {
 	struct imad_bpf *skel;
 	struct ring_buffer *ring;
+	uint64_t *read, read_before; /* the reader's position, and where the daemon before this one had got to */
+	const uint64_t *written;     /* the kernel's */
 	void (*on_event)(void *arg, const struct imad_event *e);
 	void (*on_data)(void *arg, const struct imad_data_event *e);
 	void *on_event_arg;
@@ -50,6 +52,10 @@ void programs_detach_except(struct hooks *h, uint32_t needs);
 
 /* Whether each program has a link, NULL: none. Ends with the first negative value of @fn, and returns that. */
 int programs_each_link(struct hooks *h, int (*fn)(void *arg, const char *name, const struct bpf_link *link), void *arg);
+
+/* hooks_ring.c. 0 or negative errno, logged; what was opened by then is to be closed. */
+int ring_open(struct hooks *h);
+void ring_close(struct hooks *h);
 
 /* Whoever executes the program @path when we are dead is our heir. 0 or negative errno. */
 int programs_own(struct hooks *h, const char *path);

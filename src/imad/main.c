@@ -105,7 +105,7 @@ static int make_parts(struct daemon *d)
 	struct sequencer_config seq = {
 		.rundir = d->conf.rundir, .tcti = d->conf.tpm_tcti, .pcr = d->conf.pcr,
 		.template = d->template, .hash = d->hash, .bank_lists = d->conf.bank_lists, .batch = d->conf.tpm_batch,
-		.pipelined = d->conf.tpm_mode == CONF_TPM_PIPELINED,
+		.check_ms = 1000ull * d->conf.tpm_check_s, .pipelined = d->conf.tpm_mode == CONF_TPM_PIPELINED,
 	};
 	int r;
 

@@ -74,6 +74,7 @@ static void take_slots(struct daemon *d)
 int daemon_make_hooks(struct daemon *d)
 {
 	struct timespec now;
+	uint32_t n;
 	int r = hooks_new(settings_key(d), &d->rules->policy, &d->hooks);
 
 	if (r < 0)
@@ -83,10 +84,11 @@ int daemon_make_hooks(struct daemon *d)
 		return 0;
 	take_slots(d);
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	d->read_in_vain = hooks_unrecorded(d->hooks);
-	hooks_recorded(d->hooks, hooks_taken(d->hooks));
+	n = hooks_read_again(d->hooks, &d->read_in_vain);
 	d->away = now.tv_sec + now.tv_nsec / 1e9 - hooks_died(d->hooks) / 1e9;
 	log_msg(LOG_NOTICE, "going on where a daemon ended %.1f s ago", d->away);
+	if (n)
+		log_msg(LOG_NOTICE, "%u events that it had read, and maybe not recorded, are read again", n);
 	return 0;
 }
 
@@ -134,7 +136,7 @@ bool daemon_tell_lost(struct daemon *d, bool now)
 	if (n)
 		log_msg(LOG_ERR, "%u events found no room in the ring buffer: a violation stands for them", n);
 	if (d->read_in_vain)
-		log_msg(LOG_ERR, "%u events were read by an imad that died before it had recorded them: a violation stands for them",
+		log_msg(LOG_ERR, "%u events were read by an imad that died before it had recorded them, and cannot be read again: a violation stands for them",
 			d->read_in_vain);
 	snprintf(detail, sizeof(detail), "events=%u", n + d->read_in_vain);
 	(void)engine_own_violation(d->engine, VIOLATION_LOST, detail);
@@ -144,7 +146,7 @@ bool daemon_tell_lost(struct daemon *d, bool now)
 
 struct batch {
 	struct daemon *d;
-	uint32_t upto;
+	struct hooks_taken upto;
 };
 
 static void on_recorded(void *arg)

@@ -165,22 +165,26 @@ void seq_publish(struct sequencer *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/*
- * The next of what is queued. NULL when there is none and somebody is held, when records wait for the TPM and it is
- * time to try, when the pipe failed, and at the end.
- */
+/* Something is to be done then although nothing is queued, monotonic ms; 0: nothing is. */
+static uint64_t wake_at(const struct sequencer *s)
+{
+	uint64_t retry = s->now.unextended ? s->retry_at : 0, look = s->tpm && s->look_ms ? s->look_at : 0;
+
+	return retry && look ? MIN(retry, look) : retry | look;
+}
+
+/* The next of what is queued. NULL when there is none and somebody is held, at wake_at(), when the pipe failed, and at the end. */
 static struct measurement *queue_take(struct sequencer *s, bool *ret_stop)
 {
-	struct timespec until = { .tv_sec = (time_t)(s->retry_at / 1000),
-				  .tv_nsec = (long)(s->retry_at % 1000) * 1000000 };
+	uint64_t at = wake_at(s);
+	struct timespec until = { .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
 	struct measurement *m;
 	int r = 0;
 
 	if (!s->taken) {
 		pthread_mutex_lock(&s->lock);
 		while (!s->head && !s->held && !s->stop && !s->pipe_failed && !r)
-			r = s->now.unextended ? pthread_cond_timedwait(&s->work, &s->lock, &until)
-					      : pthread_cond_wait(&s->work, &s->lock);
+			r = at ? pthread_cond_timedwait(&s->work, &s->lock, &until) : pthread_cond_wait(&s->work, &s->lock);
 		s->pipe_failed = false;
 		s->taken = s->head;
 		s->head = NULL;
@@ -231,6 +235,16 @@ static void start_over(struct sequencer *s)
 	seq_publish(s);
 }
 
+/* Before the next record is extended. Those of a batch are in the list, and neither extended nor waiting. */
+static void look(struct sequencer *s)
+{
+	if (s->batch.n)
+		return;
+	seq_look(s);
+	start_over(s);
+	tell_resets(s);
+}
+
 static void *sequencer_thread(void *arg)
 {
 	struct sequencer *s = arg;
@@ -239,6 +253,7 @@ static void *sequencer_thread(void *arg)
 
 	while (!stop) {
 		m = queue_take(s, &stop);
+		look(s);
 		if (m) {
 			m->result = m->done == barrier_done ? 0 : seq_add(s, m);
 			hold(s, m);
@@ -359,6 +374,7 @@ int sequencer_new(const struct sequencer_config *c, struct sequencer **ret)
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "cannot start the pipe to the TPM");
 	seq_publish(s);
+	seq_look_start(s, c->check_ms);
 	r = -pthread_create(&s->thread, NULL, sequencer_thread, s);
 	if (r < 0)
 		return log_errno(LOG_ERR, r, "cannot start the sequencer");

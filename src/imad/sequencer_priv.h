@@ -33,7 +33,8 @@ struct seq_pcr {
 	unsigned int in_doubt; /* whether so many of the first waiting records, of one command, were extended is not known */
 	bool foreign;  /* holds what the list does not say: its value proves nothing any more */
 	bool zeroed;   /* foreign, and was zero: it was reset, and what was cut off the list is not there to be extended again */
-	uint64_t emptied; /* records of which the TPM held none at the start, more than can be under way at once */
+	uint64_t emptied; /* records that the TPM had lost: all at the start, more than can be under way at once, or those behind what it held */
+	bool fell;     /* was seen to hold something else than before */
 	bool untold;   /* of one of these: a violation is owed */
 };
 
@@ -81,7 +82,9 @@ struct sequencer {
 	bool tpm_failing;   /* said so in the log */
 	bool store_failing; /* said so in the log */
 	bool untold;	    /* some PCR's violation is owed */
-	bool was_reset;	    /* a PCR is empty that was not: seq_start_over() must come first */
+	bool was_reset;	    /* a PCR holds less than it did: seq_start_over() must come first */
+	uint64_t look_at, look_ms; /* that is due, monotonic ms; and how often, 0: not by time */
+	uint64_t slept_ns;  /* in suspends so far, at most */
 	uint64_t retry_at;  /* monotonic ms of the next attempt to catch up */
 	unsigned int retry_ms;
 
@@ -181,6 +184,12 @@ void seq_count_own(struct sequencer *s, const char *name, size_t n);
 void seq_emptied(struct sequencer *s, struct seq_pcr *p);
 /* It holds @found, something else: say it and remember it. */
 void seq_foreign(struct sequencer *s, struct seq_pcr *p, const struct pcr_value *found);
+/*
+ * Compare the PCRs with the list, if that is due or the host was suspended since: a TPM may have been reset by that, which
+ * must be known before the next record is extended. Not while there is a batch.
+ */
+void seq_look_start(struct sequencer *s, uint64_t every_ms);
+void seq_look(struct sequencer *s);
 /* The TPM was reset while we used it: as at a start. Not while a record is in the list and neither extended nor waiting. */
 void seq_start_over(struct sequencer *s);
 /* Record the violations that are owed. What cannot be recorded stays owed. */

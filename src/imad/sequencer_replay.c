@@ -269,8 +269,10 @@ static void conclude(struct replaying *y, unsigned int pcr)
 	p->waiting = t->matched ? t->waiting : 0;
 	p->in_doubt = 0;
 	p->foreign = false;
-	if (s->tpm && pcr < PCR_COUNT && t->matched && seq_is_zero(&t->in_tpm) && p->waiting > in_flight_max(s, pcr))
+	if (s->tpm && pcr < PCR_COUNT && t->matched && p->waiting > (p->fell ? 0 : in_flight_max(s, pcr)) &&
+	    (p->fell || seq_is_zero(&t->in_tpm)))
 		seq_emptied(s, p);
+	p->fell = false;
 	if (!t->matched)
 		seq_foreign(s, p, &t->in_tpm);
 	s->now.unextended += p->waiting;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <imad/log.h>
 #include <imad/util.h>
@@ -70,6 +71,66 @@ static int tell(struct sequencer *s, const struct seq_pcr *p)
 		snprintf(detail, sizeof(detail), "pcr=%u,found=empty,records=%" PRIu64, p->value.pcr, p->emptied);
 	violation_name(VIOLATION_PCR_RESET, detail, name, sizeof(name));
 	return seq_measure(s, &m);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * Since the last call. The difference of the two clocks is the time in suspends; the one is read around the other, as
+ * this thread may have to wait in between.
+ */
+static bool has_slept(struct sequencer *s)
+{
+	uint64_t before = clock_ns(CLOCK_MONOTONIC), with = clock_ns(CLOCK_BOOTTIME), after = clock_ns(CLOCK_MONOTONIC);
+	bool r = with > after + s->slept_ns;
+
+	s->slept_ns = with - before;
+	return r;
+}
+
+/* What is in it instead is for the replay to find out. */
+static void look_at(struct sequencer *s, struct seq_pcr *p)
+{
+	struct pcr_value found;
+	int r = tpm_pcr_read(s->tpm, p->value.pcr, &found);
+
+	s->tpm_lost |= r == -EREMOTEIO;
+	if (r < 0 || seq_values_equal(&found, &p->value))
+		return;
+	p->fell = s->was_reset = true;
+}
+
+void seq_look_start(struct sequencer *s, uint64_t every_ms)
+{
+	s->look_ms = every_ms;
+	s->look_at = seq_now_ms() + every_ms;
+	(void)has_slept(s);
+}
+
+void seq_look(struct sequencer *s)
+{
+	uint64_t now = seq_now_ms();
+
+	if (!has_slept(s) && (!s->look_ms || now < s->look_at))
+		return;
+	s->look_at = now + s->look_ms;
+	if (!s->tpm)
+		return;
+	seq_pipe_drain(s);
+	if (s->tpm_lost && !s->now.unextended) /* else it is tried anyway */
+		seq_catch_up(s);
+	for (size_t i = 0; i < PCR_COUNT && !s->tpm_lost; i++) {
+		struct seq_pcr *p = s->pcrs[i];
+
+		if (p && !p->foreign && !p->waiting) /* what waits is preceded by a look of its own */
+			look_at(s, p);
+	}
 }
 
 void seq_start_over(struct sequencer *s)

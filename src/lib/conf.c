@@ -326,8 +326,7 @@ static const struct conf_key {
 	KEY("rundir", parse_directory, rundir, "directory of the measurement list and the control socket"),
 	KEY("log_level", parse_log_level, log_level, "err, warning, notice, info or debug"),
 	KEY("gate.hold", parse_hold, gate_hold, "what is held until measured: auto, access or open"),
-	KEY("gate.deadline", parse_deadline, gate_deadline_ms,
-	    "longest time that a use is held, 100ms to 60s"),
+	KEY("gate.deadline", parse_deadline, gate_deadline_ms, "longest time that a use is held, 100ms to 60s"),
 	KEY("gate.watchdog", parse_watchdog, gate_watchdog_ms, "imad is killed when it hangs for so long, 10s to 60s; off"),
 	KEY("gate.on_timeout", parse_on_timeout, gate_on_timeout, "answer after the deadline: allow or deny"),
 	KEY("gate.workers", parse_workers, gate_workers, "hashing threads; 0: one a CPU"),
@@ -338,6 +337,7 @@ static const struct conf_key {
 	KEY("tpm.tcti", parse_text, tpm_tcti, "TCTI of the TPM; none: no TPM"),
 	KEY("tpm.mode", parse_tpm_mode, tpm_mode, "strict: nothing is used before its record is extended; pipelined: plain users need not wait"),
 	KEY("tpm.batch", parse_batch, tpm_batch, "records that one command extends, where the TPM can: auto, off or the most, 1 to 16"),
+	KEY("tpm.check", parse_grace, tpm_check_s, "the TPM is compared with the list that often, 1s to 30d; off: only after a suspend"),
 #undef KEY
 };
 
@@ -375,6 +375,7 @@ void conf_defaults(struct conf *c)
 		.rundir = IMAD_RUNSTATEDIR,
 		.evm_dir = IMAD_STATEDIR,
 		.tpm_tcti = "device:/dev/tpmrm0",
+		.tpm_check_s = 60,
 		.pcr = 10,
 		.gate_deadline_ms = 5000,
 		.gate_watchdog_ms = 20000,

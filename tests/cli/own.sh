@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What imactl says of imad's own violations, in a list that is made and replayed apart from the C code.
 . "$(dirname "$0")/common"
+. "$(dirname "$0")/tss"
 command -v python3 >/dev/null || exit 77
 
 cat >"$T/make.py" <<'PY'
@@ -41,6 +42,8 @@ verdict 'verify: no other' $?
 expect 0 '"violations":8,"bad_digests":0,"own_violations":{"gap":2,"lost":1,"pcr-reset":1,"timeout":1}' verify --json
 expect 0 '"violations":2,"bad_digests":0,"own_violations":{"gap":0,"lost":0,"pcr-reset":0,"timeout":0}' \
 	"$IMACTL" verify --json --list "$K/ima-ng.bin" --pcrs "$K/ima-ng.pcrs.sha1"
+tss_agrees "$T/list" "$T/pcrs.sha1"
+verdict 'tssimaextend leads to the same PCR' $?
 if command -v evmctl >/dev/null; then
 	for b in sha1 sha256; do
 		expect 0 'Matched per TPM bank calculated digest(s).' evmctl ima_measurement --ignore-violations --verify-bank=$b \

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imactl verify against lists and PCR values of the kernel and of another maker; then each kind of damage.
 . "$(dirname "$0")/common"
+. "$(dirname "$0")/tss"
 
 for l in ima-ng ima-ng-sha1 ima-sig ima-legacy-sha1 appraise-ima-sig; do
 	expect 0 '^match$' "$IMACTL" verify --list "$K/$l.bin" --pcrs "sha1,$K/$l.pcrs.sha1" \
@@ -11,6 +12,10 @@ for l in ima-ng ima-ng-sha1 ima-sig ima-legacy-sha1 appraise-ima-sig; do
 done
 for b in sha1 sha256 sha384 sha512; do
 	expect 0 "^PCR 10 $b: match" "$IMACTL" verify --list "$B/sha1.log" --pcrs "$b,$B/kat.pcrs.$b"
+done
+for l in ima-ng ima-sig appraise-ima-sig; do
+	tss_agrees "$K/$l.bin" "$K/$l.pcrs.sha1"
+	verdict "tssimaextend: $l" $?
 done
 
 # All templates and some formats in one list; the values are of a replay that is not imad's.

@@ -41,6 +41,7 @@ static inline void swtpm_exec(const struct swtpm *t)
 	snprintf(state, sizeof(state), "dir=%s", t->dir);
 	snprintf(server, sizeof(server), "type=unixio,path=%s", t->path);
 	snprintf(ctrl, sizeof(ctrl), "type=unixio,path=%s.ctrl", t->path);
+	(void)close_range(3, ~0u, 0); /* a connection of this program that is kept open here would never end */
 	execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", ctrl,
 	       "--flags", "not-need-init,startup-clear", NULL);
 	_exit(77);

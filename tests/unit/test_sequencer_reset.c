@@ -116,6 +116,103 @@ static void test_while_running(void **state)
 	assert_int_equal(seq_status().records, 4);
 }
 
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* By a sequencer that nobody has anything to do for: half a minute at most. */
+static void wait_for_resets(uint64_t n)
+{
+	for (int i = 0; i < 3000 && resets() < n; i++)
+		sleep_ms(10);
+	assert_int_equal(resets(), n);
+	settle();
+}
+
+/* The TPM is looked at now and then, also when it was away and comes back. */
+static void test_reset_while_idle(void **state)
+{
+	(void)state;
+	fx.config.check_ms = 20;
+	seq_start();
+	measure_many(0, 5);
+	assert_anchored(TEST_PCR, 6);
+	sleep_ms(100);
+	assert_int_equal(resets(), 0);
+	assert_ok(swtpm_reset(&fx.swtpm));
+	wait_for_resets(1);
+	assert_int_equal(named("imad:pcr-reset:pcr=13,found=empty,records=6"), 1);
+	assert_true(seq_status().in_step);
+	assert_anchored(TEST_PCR, 7);
+	assert_ok(measure(5));
+	assert_ok(swtpm_reset(&fx.swtpm));
+	wait_for_resets(2);
+	assert_int_equal(named("imad:pcr-reset:pcr=13,found=empty,records=8"), 1);
+	assert_anchored(TEST_PCR, 9);
+}
+
+static void test_reset_while_idle_pipelined(void **state)
+{
+	fx.config.pipelined = true;
+	test_reset_while_idle(state);
+}
+
+/* The digests of the list's first record, as whoever made it extends them. */
+static void tpm_extend_first(void)
+{
+	const struct algo *banks[PCR_BANKS_MAX];
+	uint8_t *list = read_file(list_path("binary_runtime_measurements"), NULL);
+	size_t n_name = u32_at(list + 24);
+	struct digest d[PCR_BANKS_MAX];
+	struct tpm *t = NULL;
+	unsigned int n;
+
+	assert_ok(tpm_open(fx.swtpm.tcti, &t));
+	n = tpm_banks(t, banks);
+	for (unsigned int i = 0; i < n; i++) {
+		d[i] = (struct digest){ .algo = banks[i]->id, .size = banks[i]->size };
+		hash2(EVP_get_digestbyname(banks[i]->openssl), list + 32 + n_name, u32_at(list + 28 + n_name), NULL, 0, d[i].bytes);
+	}
+	assert_ok(tpm_extend(t, TEST_PCR, d, n));
+	tpm_free(t);
+	free(list);
+}
+
+/* A kernel that wakes a machine up from the disk has extended its own first record, the same as then. */
+static void test_reset_to_the_first(void **state)
+{
+	(void)state;
+	fx.config.check_ms = 20;
+	fx.proxy.code = PROXY_PCR_READ;
+	seq_start();
+	measure_many(0, 5);
+	proxy_plan(&fx.proxy, PROXY_ANSWER, 0, 1000000, 0x101); /* nobody looks meanwhile */
+	assert_ok(swtpm_reset(&fx.swtpm));
+	tpm_extend_first();
+	proxy_plan(&fx.proxy, PROXY_NONE, 0, 0, 0);
+	wait_for_resets(1);
+	assert_int_equal(named("imad:pcr-reset:pcr=13,found=empty,records=5"), 1);
+	assert_true(seq_status().in_step);
+	assert_anchored(TEST_PCR, 7);
+}
+
+static void test_foreign_while_idle(void **state)
+{
+	(void)state;
+	fx.config.check_ms = 20;
+	seq_start();
+	measure_many(0, 5);
+	tpm_extend_foreign(TEST_PCR, 0x66);
+	wait_for_resets(1);
+	assert_int_equal(named("imad:pcr-reset:pcr=13,found=other"), 1);
+	assert_false(seq_status().in_step);
+	sleep_ms(100);
+	assert_int_equal(resets(), 1); /* once */
+}
+
 /* All kinds that are in the list are counted, by whichever daemon they were recorded; other names are not. */
 static void test_counts(void **state)
 {
@@ -152,7 +249,9 @@ int main(void)
 		SEQ_TEST(test_tpm_reset),	 SEQ_TEST(test_first_record_in_flight),
 		SEQ_TEST(test_prefix),		 SEQ_TEST(test_foreign_at_start),
 		SEQ_TEST(test_rule_pcr),	 SEQ_TEST(test_while_running),
-		SEQ_TEST(test_counts),
+		SEQ_TEST(test_reset_while_idle), SEQ_TEST(test_reset_while_idle_pipelined),
+		SEQ_TEST(test_reset_to_the_first),
+		SEQ_TEST(test_foreign_while_idle), SEQ_TEST(test_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
