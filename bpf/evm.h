@@ -11,6 +11,9 @@
 #ifndef IMAD_BPF_EVM_H
 #define IMAD_BPF_EVM_H
 
+/* Said before the load: where EVM is off for good, the verifier need not go through any of this. */
+const volatile bool with_evm = true;
+
 /* Where nobody has it open there is no path: the names up to the root of its filesystem will do. */
 __noinline int fill_parts(struct imad_event *e, const __u64 *dentry)
 {
@@ -121,7 +124,7 @@ static __noinline int metadata_changes(struct dentry *dentry, struct inode *inod
 	struct imad_gen *g;
 	__u32 found, change;
 
-	if (!control.active || !control.evm || !(control.classes & IMAD_APPRAISE) || !is_regular(inode) || is_skipped(inode) ||
+	if (!with_evm || !control.active || !control.evm || !(control.classes & IMAD_APPRAISE) || !is_regular(inode) || is_skipped(inode) ||
 	    is_daemon())
 		return 0;
 	g = gen_find(inode);

@@ -37,7 +37,8 @@ if [ "$BOOT" = A ]; then
 	mke2fs -q -t ext4 "$(disk work)"
 	mount "$(disk work)" $W
 	check "a key" imactl evm init --statedir "$S" --without-recovery
-	for f in same same2 content owner mode caps swapped copied removed chmod chown chgrp setcap acl relabel selinux unknown rename away; do
+	last=$(seq -f last%g 30)
+	for f in same same2 content owner mode caps swapped copied removed chmod chown chgrp setcap acl relabel selinux unknown rename away $last; do
 		cp /bin/true $W/$f
 	done
 	for f in data data-write data-suid; do echo "$f" >$W/$f; done
@@ -123,7 +124,12 @@ if [ "$BOOT" = A ]; then
 	start enforce || exit 1
 	check "away runs" runs away
 	check "away: HMAC" renewed $W/away
-	check "stops" stop_imad
+
+	# --- what was changed up to the moment in which it is asked to stop is made before it ends
+	for f in $last; do runs $f || echo "  $f does not run"; done
+	chmod 711 $W/last* && kill "$imad_pid"
+	check "stops" wait "$imad_pid"
+	check "no HMAC was left due" evmcheck --quiet $W/last*
 	grep -E 'ERROR|error|cannot' /vm/imad.log || :
 	umount $W
 
@@ -203,3 +209,12 @@ check "that is said" grep -q "no HMAC can be verified" /vm/imad.log
 check "what cannot be verified is denied" denied same2
 imactl sync
 check "and why" cause same2 unverifiable-HMAC
+check "stops" stop_imad
+fresh
+printf '[appraise]\ncritical = %s\n' $W/same2 >>/tmp/conf
+start enforce || exit 1
+check "for what the host needs EVM is not enforced" sh -c "imactl status --json | grep -q '\"evm_refused\":true'"
+check "... by its name" grep -q "evm = enforce is refused.*'$W/same2' would be denied (unverifiable-HMAC)" /vm/imad.log
+check "it runs" runs same2
+echo bad >>$W/same2
+check "a wrong label is denied" denied same2

@@ -74,7 +74,7 @@ static void take_slots(struct daemon *d)
 int daemon_make_hooks(struct daemon *d)
 {
 	struct timespec now;
-	int r = hooks_new(settings_key(d), &d->rules->policy, &d->hooks);
+	int r = hooks_new(settings_key(d), d->conf.evm != CONF_APPRAISE_OFF, &d->rules->policy, &d->hooks);
 
 	if (r < 0)
 		return r;
