@@ -19,7 +19,7 @@ appraise func=BPRM_CHECK fowner=10001
 appraise func=FILE_CHECK fowner=10002
 END
 printf 'policy = /tmp/policy\nappraise = enforce\n[evm]\ndir = %s\n' "$S" >/tmp/conf
-start() { start_imad --config /tmp/conf --evm enforce; }
+start() { start_imad --config /tmp/conf --evm "${1:-enforce}"; }
 right() { imactl check --evm --quiet --statedir "$S" --config /tmp/conf "$@"; }
 renewed() { imactl sync && wait_for 5 right "$1"; }
 runs() { "$W/$1" >/dev/null 2>&1; }
@@ -135,6 +135,21 @@ for f in edited capped; do
 	check "what another has edited is denied: $f" denied $f
 	check "it is not made right" wrong $W/$f
 done
+check "what nobody changed runs" runs dead
+
+# --- the next one with another setting: what only EVM needs goes, and comes again
+attached() { imactl status --json | grep -qE '"name": ?"inode_free_security", ?"attached": ?true'; }
+check "EVM's programs are there" attached
+kill_imad
+start off || exit 1
+check "without EVM they are not" exits 1 attached
+check "nor is it asked" runs edited
+check "a change that nobody sees" change many2
+kill_imad
+start || exit 1
+check "they are there again" attached
+check "edited is denied" denied edited
+check "what was changed unseen, too" denied many2
 check "what nobody changed runs" runs dead
 
 # --- its key: the kernel makes no core, and in what one would hold it is not
