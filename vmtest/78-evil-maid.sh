@@ -123,11 +123,11 @@ if [ "$BOOT" = A ]; then
 			"xattr": lambda: os.setxattr(f, "security.apparmor", b"x"), "acl": lambda: os.setxattr(f, "system.posix_acl_access", acl),
 			"write": lambda: os.close(os.open(f + "-data", os.O_WRONLY)),
 		}.items():
-			try:
-				do()
-				print(what, "done")
-			except OSError as e:
-				print(what, errno.errorcode[e.errno])
+		    try:
+		        do()
+		        print(what, "done")
+		    except OSError as e:
+		        print(what, errno.errorcode[e.errno])
 	END
 	sed 's/^/  /' /tmp/tried
 	check "immutable: metadata" test "$(grep -c ' EPERM$' /tmp/tried)" = 6
