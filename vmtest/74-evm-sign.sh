@@ -38,6 +38,8 @@ if [ "$BOOT" = B ]; then
 	check "imad: the verdicts and causes of the kernel's EVM" same "$RESULTS/kernel" /tmp/imad
 	check "stops" stop_imad
 
+	# Linux 6.1 does not survive the next new file then: evm_inode_init_security() reads a name that the BPF LSM has not given.
+	! uname -r | grep -q '^6\.1\.' || exit 0
 	check "a key of the kernel's own" sh -c 'keyctl add user kmk "$(xxd -l 32 -p -c 99 /dev/urandom)" @u && keyctl add encrypted evm-key "new user:kmk 64" @u'
 	check "EVM takes it" sh -c 'echo 1 >/sys/kernel/security/evm && [ $(($(cat /sys/kernel/security/evm) & 1)) = 1 ]'
 	start || exit 1

@@ -121,7 +121,7 @@ if [ "$BOOT" = A ]; then
 			"mode": lambda: os.chmod(f, 0o700), "owner": lambda: os.chown(f, 10001, 5),
 			"label": lambda: os.removexattr(f, "security.ima"), "signature": lambda: os.removexattr(f, "security.evm"),
 			"xattr": lambda: os.setxattr(f, "security.apparmor", b"x"), "acl": lambda: os.setxattr(f, "system.posix_acl_access", acl),
-			"write": lambda: os.close(os.open(f + "-data", os.O_WRONLY)),
+			"write": lambda: os.write(os.open(f + "-data", os.O_WRONLY), b"x"),
 		}.items():
 		    try:
 		        do()
