@@ -11,6 +11,9 @@
 #ifndef IMAD_BPF_EVM_H
 #define IMAD_BPF_EVM_H
 
+/* Said before the load: where EVM is off for good, the verifier need not go through any of this. */
+const volatile bool with_evm = true;
+
 /* Where nobody has it open there is no path: the names up to the root of its filesystem will do. */
 __noinline int fill_parts(struct imad_event *e, const __u64 *dentry)
 {
@@ -83,6 +86,14 @@ __noinline __u32 judge_change(struct imad_gen *g, __u32 found)
 	}
 }
 
+/* ... whose signature is about to be replaced or removed: a portable one stays. */
+static __always_inline __u32 judge_resigning(__u32 found)
+{
+	if (!(found & IMAD_FOUND_KNOWN))
+		return EVM_CHANGE_UNKNOWN;
+	return IMAD_EVM(found) == IMAD_EVM_IMMUTABLE && control.evm == IMAD_APPRAISE_ENFORCE ? EVM_CHANGE_REFUSED : EVM_CHANGE_SEEN;
+}
+
 /* While failures of EVM's deny. */
 static __always_inline bool evm_enforces(void)
 {
@@ -115,18 +126,18 @@ static __noinline int ask_for_change(struct dentry *dentry, struct inode *inode)
 /* Another label or HMAC is another state. @how: enum imad_change_how. */
 static __always_inline void label_changes(struct inode *inode, struct imad_gen *g, __u32 how);
 
-/* Before it is done. 0, -EPERM or -ERESTARTNOINTR. */
-static __noinline int metadata_changes(struct dentry *dentry, struct inode *inode)
+/* Before it is done; @resigned: it is security.evm. 0, -EPERM or -ERESTARTNOINTR. */
+static __noinline int metadata_changes(struct dentry *dentry, struct inode *inode, bool resigned)
 {
 	struct imad_gen *g;
 	__u32 found, change;
 
-	if (!control.active || !control.evm || !(control.classes & IMAD_APPRAISE) || !is_regular(inode) || is_skipped(inode) ||
+	if (!with_evm || !control.active || !control.evm || !(control.classes & IMAD_APPRAISE) || !is_regular(inode) || is_skipped(inode) ||
 	    is_daemon())
 		return 0;
 	g = gen_find(inode);
 	found = any_value(found_for_open(g, verdict_find(inode), writers_of(inode)));
-	change = any_value(judge_change(g, found));
+	change = any_value(resigned ? judge_resigning(found) : judge_change(g, found));
 	if (change != EVM_CHANGE_UNKNOWN)
 		end_round();
 	if (change == EVM_CHANGE_UNKNOWN && writers_of(inode) <= 0)
@@ -153,7 +164,7 @@ int BPF_PROG(imad_set_acl, void *idmap, struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
 
-	return inode ? known_refusal(any_value(metadata_changes(dentry, inode))) : 0;
+	return inode ? known_refusal(any_value(metadata_changes(dentry, inode, false))) : 0;
 }
 
 SEC("?lsm/inode_remove_acl")
@@ -161,7 +172,7 @@ int BPF_PROG(imad_remove_acl, void *idmap, struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
 
-	return inode ? known_refusal(any_value(metadata_changes(dentry, inode))) : 0;
+	return inode ? known_refusal(any_value(metadata_changes(dentry, inode, false))) : 0;
 }
 
 #endif

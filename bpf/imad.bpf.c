@@ -451,7 +451,7 @@ static __always_inline int attributes_change(struct dentry *dentry, struct iattr
 
 	if (!inode)
 		return 0;
-	r = attr->ia_valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? metadata_changes(dentry, inode) : 0;
+	r = attr->ia_valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? metadata_changes(dentry, inode, false) : 0;
 	if (r < 0)
 		return r;
 	if (attr->ia_valid & ATTR_SIZE)

@@ -116,10 +116,10 @@ static __always_inline int algo_denied(void *ctx, struct dentry *dentry, struct 
 		       -EACCES);
 }
 
-/* What the HMAC is over, itself not. */
+/* What the HMAC is over, itself not; and a signature in its place. */
 static __always_inline int vouched_changes(struct dentry *dentry, struct inode *inode, enum label_name name)
 {
-	return name == LABEL_IMA || name == LABEL_COVERED ? metadata_changes(dentry, inode) : 0;
+	return name == LABEL_NO || name == LABEL_MAC ? 0 : metadata_changes(dentry, inode, name == LABEL_EVM);
 }
 
 /* setxattr(idmap, dentry, name, value, size, flags) */

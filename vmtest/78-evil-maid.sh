@@ -36,8 +36,9 @@ caps=0x0100000200200000000000000000000000000000
 if [ "$BOOT" = A ]; then
 	mke2fs -q -t ext4 "$(disk work)"
 	mount "$(disk work)" $W
-	check "a key" imactl evm init --statedir "$S" --without-recovery
-	for f in same same2 content owner mode caps swapped copied removed chmod chown chgrp setcap acl relabel selinux unknown rename away; do
+	check "a key" imactl evm init --statedir "$S" --without-recovery --pcrs 7,16
+	last=$(seq -f last%g 30)
+	for f in same same2 content owner mode caps swapped copied removed chmod chown chgrp setcap acl relabel selinux unknown rename away $last; do
 		cp /bin/true $W/$f
 	done
 	for f in data data-write data-suid; do echo "$f" >$W/$f; done
@@ -48,7 +49,8 @@ if [ "$BOOT" = A ]; then
 	mkdir -p /etc/keys/ima
 	rsa_key /tmp/sign.key && openssl req -x509 -key /tmp/sign.key -subj /CN=evm -outform DER -out /etc/keys/ima/sign.der 2>/dev/null
 	cp /bin/true $W/portable && chown 10001 $W/portable && imactl label $W/portable >/dev/null
-	check "a portable signature" imactl sign --evm --portable --key /tmp/sign.key $W/portable
+	echo data >$W/portable-data && chown 10002 $W/portable-data && imactl label $W/portable-data >/dev/null
+	check "portable signatures" imactl sign --evm --portable --key /tmp/sign.key $W/portable $W/portable-data
 	check "labels and HMACs" imactl label --evm --statedir "$S" $W
 	start enforce || exit 1
 	grep -v 'op=' /vm/imad.log
@@ -110,10 +112,28 @@ if [ "$BOOT" = A ]; then
 	check "it runs" runs same
 
 	# --- a portable signature: nobody changes the file
-	for c in "chmod 700" "chown 10001:5" "setfattr -n security.apparmor -v x" "setfattr -x security.ima"; do
-		check "immutable: $c" exits 1 $c $W/portable
-	done
+	python3 - $W/portable <<-'END' >/tmp/tried
+		import errno, os, struct, sys
+		f, none = sys.argv[1], 0xffffffff
+		acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in
+			((1, 7, none), (2, 5, 77), (4, 5, none), (0x10, 7, none), (0x20, 0, none)))
+		for what, do in {
+			"mode": lambda: os.chmod(f, 0o700), "owner": lambda: os.chown(f, 10001, 5),
+			"label": lambda: os.removexattr(f, "security.ima"), "signature": lambda: os.removexattr(f, "security.evm"),
+			"xattr": lambda: os.setxattr(f, "security.apparmor", b"x"), "acl": lambda: os.setxattr(f, "system.posix_acl_access", acl),
+			"write": lambda: os.write(os.open(f + "-data", os.O_WRONLY), b"x"),
+		}.items():
+		    try:
+		        do()
+		        print(what, "done")
+		    except OSError as e:
+		        print(what, errno.errorcode[e.errno])
+	END
+	sed 's/^/  /' /tmp/tried
+	check "immutable: metadata" test "$(grep -c ' EPERM$' /tmp/tried)" = 6
+	check "immutable: content, as by the kernel" grep -qx "write EACCES" /tmp/tried
 	check "portable runs" runs portable
+	check "portable-data can be read" cat $W/portable-data
 	imactl sync
 	check "that is audited as the kernel's EVM does" grep -q 'integrity_metadata.* op=appraise_metadata cause=immutable-signed-file .*name="portable"' /vm/imad.log
 
@@ -123,7 +143,12 @@ if [ "$BOOT" = A ]; then
 	start enforce || exit 1
 	check "away runs" runs away
 	check "away: HMAC" renewed $W/away
-	check "stops" stop_imad
+
+	# --- what was changed up to the moment in which it is asked to stop is made before it ends
+	for f in $last; do runs $f || echo "  $f does not run"; done
+	chmod 711 $W/last* && kill "$imad_pid"
+	check "stops" wait "$imad_pid"
+	check "no HMAC was left due" evmcheck --quiet $W/last*
 	grep -E 'ERROR|error|cannot' /vm/imad.log || :
 	umount $W
 
@@ -195,11 +220,21 @@ check "stops" stop_imad
 check "an HMAC is made" evmcheck --quiet $W/removed
 check "none that was wrong is made right" wrong $W/content
 
-# --- without the key
+# --- without the key: its policy does not hold any more; no TPM is there. What the host needs is not locked out by that.
 fresh
-mv "$S/evm.key" "$S/evm.key.away"
+tpm2_pcrextend -T device:/dev/tpmrm0 "16:sha256=$(printf %064d 1)"
 start enforce || exit 1
-check "that is said" grep -q "no HMAC can be verified" /vm/imad.log
+check "the PCR is named" grep -q "no HMAC can be verified or made: PCR 16 (sha256) is not as it was" /vm/imad.log
 check "what cannot be verified is denied" denied same2
 imactl sync
 check "and why" cause same2 unverifiable-HMAC
+check "stops" stop_imad
+fresh
+printf '[appraise]\ncritical = %s\n[tpm]\ntcti = none\n' $W/same2 >>/tmp/conf
+start enforce || exit 1
+check "that there is no TPM is said" grep -q "no HMAC can be verified or made: .*TPM" /vm/imad.log
+check "EVM is not enforced" sh -c "imactl status --json | grep -q '\"evm_refused\":true'"
+check "... for what" grep -q "evm = enforce is refused.*'$W/same2' would be denied (unverifiable-HMAC)" /vm/imad.log
+check "it runs" runs same2
+echo bad >>$W/same2
+check "a wrong label is denied" denied same2

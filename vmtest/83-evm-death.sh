@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # imad is killed at each step in which it makes an HMAC anew, and the kernel drops the inode before the next imad comes: no
 # file is locked out by that, and none is let in that was changed by others. It is traced and killed, so it does not protect itself.
-# kernels: 6.1 7.2
-# also: 6.12
+# Killed at the calls by which something changes, at the first and at the last; CMDLINE="STEPS=all" SLOW=4 vmtest/run 83-evm-death: at each.
+# kernels: 6.1
+# also: 6.12 7.2
 # protect: no
 # disk: work 64M
-# time: 600
+# time: 240
 . /vm/lib.sh
 
 W=/test
@@ -18,7 +19,7 @@ appraise func=BPRM_CHECK fowner=10001
 appraise func=FILE_CHECK fowner=10002
 END
 printf 'policy = /tmp/policy\nappraise = enforce\n[evm]\ndir = %s\n' "$S" >/tmp/conf
-start() { start_imad --config /tmp/conf --evm enforce; }
+start() { start_imad --config /tmp/conf --evm "${1:-enforce}"; }
 right() { imactl check --evm --quiet --statedir "$S" --config /tmp/conf "$@"; }
 renewed() { imactl sync && wait_for 5 right "$1"; }
 runs() { "$W/$1" >/dev/null 2>&1; }
@@ -70,6 +71,8 @@ find_steps() { # FILE CHANGE: to $steps
 	steps=$(awk -v t="$maker" '$1 == t && $2 ~ /^[a-z]+\(/ { sub(/\(.*/, "", $2); print $2 ":" ++n[$2] }' /tmp/trace)
 	grep "^$maker " /tmp/trace | cut -c1-60 | sed 's/^/  /'
 	check "there are steps" test "$(echo "$steps" | wc -l)" -ge 6
+	[ "${STEPS:-}" = all ] || steps=$(echo "$steps" | sed -n '1p;$p;/^fsetxattr/p' | awk '!had[$0]++')
+	echo "  killed at" $steps
 }
 kill_at_each_step() { # FILE USE CHANGE
 	check "$2 $1" "$2" "$1"
@@ -134,8 +137,24 @@ for f in edited capped; do
 done
 check "what nobody changed runs" runs dead
 
+# --- the next one with another setting: what only EVM needs goes, and comes again
+attached() { imactl status --json | grep -qE '"name": ?"inode_free_security", ?"attached": ?true'; }
+check "EVM's programs are there" attached
+kill_imad
+start off || exit 1
+check "without EVM they are not" exits 1 attached
+check "nor is it asked" runs edited
+check "a change that nobody sees" chmod 711 $W/many2
+kill_imad
+start || exit 1
+check "they are there again" attached
+check "edited is denied" denied edited
+check "what was changed unseen, too" denied many2
+check "what nobody changed runs" runs dead
+
 # --- its key: the kernel makes no core, and in what one would hold it is not
-python3 - "$imad_pid" <<'END' >/tmp/scan || cat /tmp/scan
+dmesg >/tmp/dmesg
+python3 - "$imad_pid" /vm/imad.log /tmp/dmesg <<'END' >/tmp/scan || cat /tmp/scan
 import re, sys
 left_out, dumped = [], []
 for part in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", open("/proc/%s/smaps" % sys.argv[1]).read()):
@@ -165,6 +184,12 @@ for begin, end in dumped:
                 if half in text:
                     print("half a key at %x" % (at + text.find(half)))
 print("searched:", size > 1 << 20 and words > 0)
+for log in sys.argv[2:]:
+    text = open(log, "rb").read()
+    for k in keys:
+        for half in k[:16], k[16:]:
+            if half in text or half.hex().encode() in text.lower():
+                print("half a key in", log)
 END
 check "there is a key" grep -q 'keys: [1-9]' /tmp/scan
 check "all else was searched" grep -q 'searched: True' /tmp/scan

@@ -132,6 +132,8 @@ END {
 	}
 	if (present("label", "imactl"))
 		label_table()
+	else if (present("first-exec", "enforce"))
+		evm_table()
 	else if (present("allowed", "appraise"))
 		appraise_table()
 	else
@@ -151,6 +153,14 @@ function appraise_table() {
 	ratio_row("denied, and told of by the one CPU that there is", "told", "appraise", "allowed", "measure", 0)
 	ratio_row("allowed, against kernel IMA", "allowed", "appraise", "allowed", "ima", 1.05)
 	ratio_row("denied, against kernel IMA", "denied", "appraise", "denied", "ima", 0)
+}
+
+function evm_table() {
+	printf "kernel %s, %d rounds\n\n%-60s|%8s|%9s%9s\n", kernel, round, "an appraised file of 4 KiB", "ratio", "evm = off", "enforce"
+	ratio_row("first exec", "first-exec", "enforce", "first-exec", "off", 1.15)
+	ratio_row("first open+read", "first-open", "enforce", "first-open", "off", 1.15)
+	ratio_row("warm exec", "warm-exec", "enforce", "warm-exec", "off", 1.02)
+	ratio_row("warm open+read", "warm-open", "enforce", "warm-open", "off", 1.02)
 }
 
 function label_table() {

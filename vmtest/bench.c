@@ -120,17 +120,24 @@ static const struct {
 } uses[] = { { "open", use_open }, { "mmap", use_mmap }, { "exec", use_exec },
 	    { "denied", use_denied } };
 
+static void (*use_called(const char *name))(const char *file)
+{
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		if (!strcmp(uses[i].name, name))
+			return uses[i].use;
+	errno = EINVAL;
+	die(name);
+	return NULL;
+}
+
 /* USE FILE COUNT: each batch is COUNT uses; the first one, not timed, makes the file known. */
 static void cmd_warm(char **args)
 {
-	void (*use)(const char *) = NULL;
+	void (*use)(const char *) = use_called(args[0]);
 	long count = atol(args[2]);
 
-	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
-		if (!strcmp(uses[i].name, args[0]))
-			use = uses[i].use;
 	errno = EINVAL;
-	need(use && count > 0, "warm");
+	need(count > 0, "warm");
 	use(args[1]);
 	for (int b = 0; b < BATCHES; b++) {
 		uint64_t start = now_ns();
@@ -230,6 +237,33 @@ static void cmd_first(char **args)
 		make_program(args[0], strtoul(args[1], NULL, 0), 0);
 		start = now_ns();
 		use_exec(args[0]);
+		printf("%ju\n", (uintmax_t)(now_ns() - start));
+	}
+}
+
+/* DIR COUNT BYTES: programs by the names 0, 1, ... */
+static void cmd_programs(char **args)
+{
+	char path[PATH_BYTES];
+
+	for (long i = 0; i < atol(args[1]); i++) {
+		snprintf(path, sizeof(path), "%s/%ld", args[0], i);
+		make_program(path, strtoul(args[2], NULL, 0), 0);
+	}
+}
+
+/* USE DIR COUNT: each of them used once. */
+static void cmd_once(char **args)
+{
+	void (*use)(const char *) = use_called(args[0]);
+	char path[PATH_BYTES];
+
+	for (long i = 0; i < atol(args[2]); i++) {
+		uint64_t start;
+
+		snprintf(path, sizeof(path), "%s/%ld", args[1], i);
+		start = now_ns();
+		use(path);
 		printf("%ju\n", (uintmax_t)(now_ns() - start));
 	}
 }
@@ -370,6 +404,7 @@ static const struct {
 	{ "tree", cmd_tree, 3 }, { "scripts", cmd_scripts, 2 }, { "read", cmd_read, 2 },
 	{ "each", cmd_each, 2 }, { "time", cmd_time, 1 },
 	{ "peak", cmd_peak, 1 }, { "floor", cmd_floor, 2 },
+	{ "programs", cmd_programs, 3 }, { "once", cmd_once, 3 },
 };
 
 int main(int argc, char **argv)

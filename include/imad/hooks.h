@@ -18,7 +18,8 @@ struct hooks;
 
 /*
  * Load and attach, inactive. Programs whose kernel hook is missing or has another
- * signature are left out by BTF. Errors are logged: -EBUSY when another imad runs,
+ * signature are left out by BTF, and without @evm those that hooks_set_evm() would need,
+ * for good: @settings must tell the two apart. Errors are logged: -EBUSY when another imad runs,
  * -EOPNOTSUPP when BPF LSM is not active (the message says what to add to the kernel
  * command line), -EPERM, ...
  *
@@ -29,7 +30,7 @@ struct hooks;
  * and new programs are active side by side until then. What fails before hooks_keep()
  * leaves the dead daemon's programs as they are.
  */
-int hooks_new(uint64_t settings, const struct policy *p, struct hooks **ret);
+int hooks_new(uint64_t settings, bool evm, const struct policy *p, struct hooks **ret);
 /* Detaches, unless hooks_leave() was called. */
 void hooks_free(struct hooks *h);
 void hooks_freep(struct hooks **h);

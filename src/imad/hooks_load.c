@@ -72,7 +72,7 @@ static int introduce(struct hooks *h)
 	return r < 0 ? log_errno(LOG_ERR, r, "cannot open imad's own program") : 0;
 }
 
-static int load(struct hooks *h, const struct policy *p)
+static int load(struct hooks *h, bool evm, const struct policy *p)
 {
 	char list[256];
 	int r;
@@ -83,7 +83,8 @@ static int load(struct hooks *h, const struct policy *p)
 	h->skel = imad_bpf__open();
 	if (!h->skel)
 		return log_errno(LOG_ERR, -errno, "cannot open the BPF object");
-	r = programs_choose(h->skel);
+	h->skel->rodata->with_evm = evm;
+	r = programs_choose(h->skel, evm ? 0 : NEED_EVM);
 	if (r == 0)
 		r = pins_adopt(h, p);
 	if (r < 0)
@@ -111,7 +112,7 @@ static int load(struct hooks *h, const struct policy *p)
 	return 0;
 }
 
-int hooks_new(uint64_t settings, const struct policy *p, struct hooks **ret)
+int hooks_new(uint64_t settings, bool evm, const struct policy *p, struct hooks **ret)
 {
 	cleanup(hooks_freep) struct hooks *h = calloc(1, sizeof(*h));
 	int r;
@@ -122,7 +123,7 @@ int hooks_new(uint64_t settings, const struct policy *p, struct hooks **ret)
 	h->settings = settings;
 	r = pins_open(h);
 	if (r == 0)
-		r = load(h, p);
+		r = load(h, evm, p);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(h);

@@ -31,8 +31,10 @@ struct hooks {
 	struct imad_stamp stamp; /* adopted: as it was left */
 };
 
-/* Before the load: leave out what this kernel has no place for. 0 or negative errno, logged. */
-int programs_choose(struct imad_bpf *skel);
+#define NEED_EVM (1u << 27) /* of programs_needed(): a rule says appraise, and EVM is asked */
+
+/* Before the load: leave out what this kernel has no place for, and what only those of @never need. 0 or negative errno, logged. */
+int programs_choose(struct imad_bpf *skel, uint32_t never);
 /* What a policy needs: POLICY_FUNC_BIT()s and others, as in the table of programs. */
 uint32_t programs_needed(const struct hooks *h, const struct policy_summary *sum, const struct policy *p);
 /* Attach what every policy needs. 0 or negative errno, logged. */

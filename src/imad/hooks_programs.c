@@ -23,7 +23,6 @@
 #define NEED_APPRAISE (1u << 31) /* a rule says appraise */
 #define NEED_OPENS (1u << 30)	 /* ... of opens */
 #define NEED_PROTECT (1u << 29)	 /* ... and labels are protected */
-#define NEED_EVM (1u << 27)	 /* ... and EVM is asked */
 #define NEED_LABELS (1u << 28)	 /* a rule asks for labels of a security module */
 _Static_assert(IMAD_FUNC_COUNT < 27, "needs");
 
@@ -94,14 +93,16 @@ static bool fits(const struct btf *btf, const struct row *row)
 	return !row->replaced || args_of(btf, row->replaced) < 0;
 }
 
-int programs_choose(struct imad_bpf *skel)
+int programs_choose(struct imad_bpf *skel, uint32_t never)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 
 	if (!btf)
 		return log_errno(LOG_ERR, -EOPNOTSUPP, "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
 	for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++) {
-		bpf_program__set_autoload(program_of(skel, row), fits(btf, row));
+		bool wanted = !row->needed_by || (row->needed_by & ~never);
+
+		bpf_program__set_autoload(program_of(skel, row), wanted && fits(btf, row));
 		bpf_program__set_autoattach(program_of(skel, row), !row->needed_by);
 	}
 	btf__free(btf);

@@ -75,7 +75,7 @@ int daemon_make_hooks(struct daemon *d)
 {
 	struct timespec now;
 	uint32_t n;
-	int r = hooks_new(settings_key(d), &d->rules->policy, &d->hooks);
+	int r = hooks_new(settings_key(d), d->conf.evm != CONF_APPRAISE_OFF, &d->rules->policy, &d->hooks);
 
 	if (r < 0)
 		return r;

@@ -123,8 +123,8 @@ static enum imad_evm evm_of(const struct daemon *d, const struct metadata *m, co
 		return IMAD_EVM_INVALID_IMMUTABLE;
 	case EVM_FAIL:
 		return IMAD_EVM_INVALID;
-	default: /* the kernel's HMAC, and no key of ours beside it */
-		return m->mac || is_signed(m) || d->evm.n ? IMAD_EVM_UNVERIFIABLE : IMAD_EVM_MISSING;
+	default: /* the kernel's HMAC, without a key: the kernel calls it that as well */
+		return m->mac || is_signed(m) || d->evm.n ? IMAD_EVM_UNVERIFIABLE : IMAD_EVM_INVALID;
 	}
 }
 

@@ -329,6 +329,7 @@ static void *run_late(void *arg)
 		d->labels_changed = false;
 		start_barriers(d, syncs);
 	}
+	(void)hooks_events(d->hooks); /* whose HMAC is due has it made before imad ends */
 	(void)daemon_tell_lost(d, true);
 	start_barriers(d, take_syncs(d));
 	return NULL;

@@ -3,7 +3,7 @@
 # imactl evm init, status, recover: against a software TPM. openssl and tpm2-tools take what imactl sealed apart and unseal it.
 . "$(dirname "$0")/common"
 . "$(dirname "$0")/swtpm"
-for tool in tpm2_createprimary tpm2_load tpm2_unseal tpm2_clear; do
+for tool in tpm2_createprimary tpm2_load tpm2_unseal tpm2_clear tpm2_dictionarylockout; do
 	command -v $tool >/dev/null || exit 77
 done
 tpm_start tpm
@@ -76,6 +76,27 @@ tpm2_pcrextend 16:sha256=$(printf %064d 1)
 expect 1 'PCR 16 (sha256) is not as it was' evm status
 [ -z "$(tpm2_unsealed sha256:0,7,16)" ]
 verdict 'nor do tpm2-tools get it' $?
+
+# --- the TPM is locked out by somebody's wrong password: the sealed key has none, so that keeps nobody from it
+tpm_reboot tpm
+tpm2_pcrextend 7:sha256=$(printf %064d 7)
+tpm2_dictionarylockout -s -n 1 -t 1000 -l 1000
+tpm2_createprimary -Q -C o -G ecc -p right -c "$T/other.ctx"
+echo x >"$T/x"
+other() {
+	tpm2_create -Q -C "$T/other.ctx" -P "$1" -i "$T/x" -u "$T/other.pub" -r "$T/other.priv" 2>"$T/err" && got=0 || got=$?
+	tpm2_flushcontext -t
+	return $got
+}
+tpm2_flushcontext -t
+other right
+verdict 'the right password' $? || cat "$T/err"
+other wrong || other right || grep -q 'DA lockout' "$T/err"
+verdict 'a wrong one, and then the right one does not do' $? || cat "$T/err"
+expect 0 'usable  *yes' evm status
+tpm2_dictionarylockout -c
+tpm2_pcrextend 16:sha256=$(printf %064d 1)
+expect 1 'PCR 16 (sha256) is not as it was' evm status
 
 # --- recovered
 expect 1 'fewer than' evm recover --recovery-file /dev/null

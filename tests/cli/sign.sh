@@ -154,6 +154,13 @@ wait "$writer" 2>/dev/null
 verdict 'a file that changes while it is read' $?
 rm "$T/busy"
 
+# Whoever looks on sees how far it is, and at what rate; in a TPM's time that is what the run depends on.
+truncate -s 2G "$T/large"
+python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' "$IMACTL" sign --key "$T/rsa.key" "$T/tree" "$T/large" </dev/null >"$T/out"
+grep -aq 'files, [0-9]* signed ([0-9]*/s), 0 failed' "$T/out"
+verdict 'progress and rate on a terminal' $? || od -c "$T/out"
+rm "$T/large"
+
 # What cannot be done is told, and the rest is done.
 echo new >"$T/tree/a/new"
 expect 1 "cannot sign '$T/none': No such file" sign --key "$T/rsa.key" "$T/none" "$T/tree/a/new"
