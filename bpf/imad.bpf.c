@@ -250,8 +250,8 @@ static __noinline int match_open(struct file *file, __u32 mask, __u32 done, cons
 
 	fill_facts_made(&w, m, inode, control.conds);
 	slots = match(&w, func, mask, done);
-	if (!w.decision.action) /* no FILE_CHECK rule matched */
-		note_quiet(g, quiet);
+	if (quiet && !w.decision.action) /* no FILE_CHECK rule matched */
+		note_quiet(g ? g : gen_make(inode), quiet);
 	if (w.decision.pcr_slots & done)
 		reader_again(g, file, inode);
 	if (w.decision.action & IMAD_APPRAISE) {

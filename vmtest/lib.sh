@@ -62,6 +62,7 @@ wait_for() {
 
 # audit_settled: all audit records so far are in the kernel's log, to which a thread of its own prints them.
 audit_settled() {
+	last_line=
 	until [ "$(dmesg | tail -n 1)" = "$last_line" ]; do
 		last_line=$(dmesg | tail -n 1)
 		sleep 1

@@ -14,6 +14,7 @@
 #include <imad/sequencer.h>
 #include <imad/template.h>
 #include <imad/violation.h>
+#include <imad/waits.h>
 
 struct engine;
 struct engine_use;
@@ -192,5 +193,12 @@ struct engine_counters {
 	uint64_t errors;     /* files that could not be read or labelled */
 };
 void engine_counters(struct engine *e, struct engine_counters *ret);
+
+/* How long uses were held. */
+struct engine_waits {
+	struct waits held;   /* from the event to its answer, of all that reached the gate */
+	struct waits judged; /* ... from when the file's content was known, where no record had to be made: the TPM has no part in it */
+};
+void engine_waits(struct engine *e, struct engine_waits *ret);
 
 #endif

@@ -38,7 +38,7 @@
  */
 #define IMAD_VIOLATIONS(X)                                                                                             \
 	X(GAP, "gap", "For a time there was no imad, and nothing was measured before it was used.",                    \
-	  "uses=late: what was used then is in the list, after this; uses=unknown: it is not. Find out why imad ended: " \
+	  "uses=late: what was opened, executed or mapped then is in the list, after this; uses=unknown: it is not. Find out why imad ended: " \
 	  "journalctl -u imad")                                                                                        \
 	X(LOST, "lost", "More was used than imad could take note of: some uses are not in the list.",                  \
 	  "look for what opened so many files while imad was slow or dead; a policy that asks for less helps")         \

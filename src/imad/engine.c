@@ -151,11 +151,23 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-/* @found: what was found of the label, with IMAD_FOUND_KNOWN; 0: nothing. */
-static void release_holds(struct engine *e, struct hold *holds, uint32_t found)
+static void note_wait(struct engine *e, uint64_t since, uint64_t judged_since)
+{
+	uint64_t now = now_ns();
+
+	pthread_mutex_lock(&e->lock);
+	waits_add(&e->waits.held, now - since);
+	if (judged_since) /* who came later has waited since then only */
+		waits_add(&e->waits.judged, now - MAX(since, judged_since));
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* @found: what was found of the label, with IMAD_FOUND_KNOWN; 0: nothing. @judged_since: as of the job, or 0. */
+static void release_holds(struct engine *e, struct hold *holds, uint32_t found, uint64_t judged_since)
 {
 	while (holds) {
 		struct hold *h = holds;
+		uint64_t since = e->ops.hold_since(h);
 
 		holds = e->ops.next_hold(h);
 		/* Locked, so that no deadline lets it go in between: its thread's next open must not be told this. */
@@ -164,6 +176,7 @@ static void release_holds(struct engine *e, struct hold *holds, uint32_t found)
 			e->ops.tell(e->ops.arg, h, found);
 		pthread_mutex_unlock(&e->lock);
 		e->ops.release(e->ops.arg, h);
+		note_wait(e, since, judged_since);
 	}
 }
 
@@ -177,7 +190,7 @@ void engine_hold(struct engine *e, struct hold *h)
 	uint32_t pending;
 
 	if (e->ops.state(e->ops.arg, fd, &g, &has_gen, &v) < 0) {
-		release_holds(e, h, 0);
+		release_holds(e, h, 0, 0);
 		return;
 	}
 	/* A text file that some rule would want if it were a library: told here if that takes no waiting. */
@@ -189,12 +202,12 @@ void engine_hold(struct engine *e, struct hold *h)
 		engine_count(e, &e->counters.passed);
 		/* Marked, and an event all the same: an ordinary mark does not hold on a file with writers. */
 		engine_settle(e, fd, &g, v, marked || (v.flags & IMAD_VERDICT_PROVISIONAL));
-		release_holds(e, h, engine_found(&g, &v));
+		release_holds(e, h, engine_found(&g, &v), 0);
 		return;
 	}
 	j = job_new(e, fd);
 	if (!j) {
-		release_holds(e, h, 0);
+		release_holds(e, h, 0, 0);
 		return;
 	}
 	j->holds = h;
@@ -317,7 +330,7 @@ void job_finish(struct job *j, bool again)
 		due = forget_use(e, j);
 	pthread_mutex_unlock(&e->lock);
 
-	release_holds(e, j->holds, j->found);
+	release_holds(e, j->holds, j->found, j->judged_since);
 	job_free(j); /* before the barrier: who waited for it must not meet us as a reader of the file */
 	fire(due);
 
@@ -446,5 +459,12 @@ void engine_counters(struct engine *e, struct engine_counters *ret)
 {
 	pthread_mutex_lock(&e->lock);
 	*ret = e->counters;
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_waits(struct engine *e, struct engine_waits *ret)
+{
+	pthread_mutex_lock(&e->lock);
+	*ret = e->waits;
 	pthread_mutex_unlock(&e->lock);
 }

@@ -20,14 +20,6 @@
 #define FAR_END_MS 2000
 #define UNREACHABLE "unreachable"
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static void *run_far(void *arg)
 {
 	struct engine *e = arg;
@@ -54,7 +46,7 @@ bool far_begin(struct engine *e, struct job *j)
 		j->content.name = engine_name(j->far_name);
 		return false;
 	}
-	j->far_since = now();
+	j->far_since = now_ns();
 	j->next_far = e->far_jobs;
 	e->far_jobs = j;
 	e->n_far++;
@@ -161,7 +153,7 @@ void far_end(struct engine *e)
 	until.tv_sec += FAR_END_MS / 1000;
 	while (e->n_far && pthread_cond_clockwait(&e->idle, &e->lock, CLOCK_MONOTONIC, &until) == 0)
 		;
-	n = far_give_up(e, now(), 0);
+	n = far_give_up(e, now_ns(), 0);
 	drop_waiting(e);
 	if (n)
 		log_msg(LOG_WARNING, "%u uses of files whose filesystem does not answer are recorded without content", n);

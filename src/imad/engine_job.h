@@ -49,6 +49,7 @@ struct job {
 	uint32_t epoch; /* from before the file was looked at */
 	uint32_t unmet; /* slots of which there is nothing to record */
 	uint32_t found; /* of the label, with IMAD_FOUND_KNOWN; 0: nothing */
+	uint64_t judged_since; /* the content is known and no record is to be made, CLOCK_MONOTONIC, ns; 0: not so */
 	struct engine_content content;
 	struct measurement *measurements;
 	unsigned int n_measurements, left;
@@ -81,6 +82,7 @@ struct engine {
 	char timeout_file[PATH_MAX];
 	uint64_t timeouts_told; /* when, ns; 0: never */
 	struct engine_counters counters;
+	struct engine_waits waits;
 	unsigned int n_threads;
 	pthread_t threads[];
 };

@@ -321,6 +321,7 @@ static void submit_records(struct job *j, const char *violation, bool records)
 		n += engine_denied(j, &m[n], j->slots | (j->verdict.gen == j->gen.gen ? j->verdict.done : 0), &m[n]);
 	}
 	j->unrecorded = false;
+	j->judged_since = n ? 0 : now_ns();
 	j->left = n; /* before the first submit: records may be done at once */
 	for (unsigned int i = 0; i < n; i++)
 		e->ops.submit(e->ops.arg, &m[i]);
@@ -440,6 +441,7 @@ void job_run(struct job *j, void *scratch)
 
 	j->relabelled = false;
 	j->found = 0;
+	j->judged_since = 0;
 	j->content.denied.size = 0;
 	j->epoch = e->ops.epoch(e->ops.arg);
 	engine_forget_variants(j);

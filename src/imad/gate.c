@@ -53,14 +53,6 @@ struct gate {
 	atomic_uint_fast64_t timeouts;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static void respond(struct gate_group *g, int fd, bool allow)
 {
 	struct fanotify_response response = { .fd = fd, .response = allow ? FAN_ALLOW : FAN_DENY };

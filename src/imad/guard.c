@@ -261,7 +261,8 @@ void guard_unmark_all(struct guard *g)
 
 /* --- asked by the wiring */
 
-static unsigned long long now_ns(void)
+/* Since the start of the machine, suspended or not. */
+static unsigned long long booted_ns(void)
 {
 	struct timespec t;
 
@@ -271,12 +272,12 @@ static unsigned long long now_ns(void)
 
 void guard_unlock(struct guard *g, unsigned int seconds)
 {
-	__atomic_store_n(&settings(g)->unlocked_until, seconds ? now_ns() + seconds * NS_PER_S : 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&settings(g)->unlocked_until, seconds ? booted_ns() + seconds * NS_PER_S : 0, __ATOMIC_RELEASE);
 }
 
 unsigned int guard_unlocked(const struct guard *g)
 {
-	unsigned long long until = settings(g)->unlocked_until, now = now_ns();
+	unsigned long long until = settings(g)->unlocked_until, now = booted_ns();
 
 	return until > now ? (unsigned int)((until - now + NS_PER_S - 1) / NS_PER_S) : 0;
 }

@@ -247,14 +247,13 @@ static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *arg
 static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct daemon *d = arg;
-	struct timespec now;
+	uint64_t now = now_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	gate_tick(d->gate);
 	if (d->watcher)
 		watcher_beat(d->watcher);
-	engine_tick(d->engine, now.tv_sec * 1000000000ull + now.tv_nsec);
-	daemon_grace_tick(d, now.tv_sec * 1000000000ull + now.tv_nsec);
+	engine_tick(d->engine, now);
+	daemon_grace_tick(d, now);
 	daemon_watch_labels(d);
 	return sd_event_source_set_time(source, usec + TICK_US);
 }

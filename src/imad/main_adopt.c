@@ -112,11 +112,8 @@ void daemon_tell_gap(struct daemon *d)
 
 static bool may_tell_lost(struct daemon *d, bool now)
 {
-	struct timespec t;
-	uint64_t ns;
+	uint64_t ns = now_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	ns = t.tv_sec * 1000000000ull + t.tv_nsec;
 	if (!now && d->lost_told && ns - d->lost_told < TELL_LOST_NS)
 		return false;
 	d->lost_told = ns;

@@ -9,14 +9,6 @@
 
 #define NS_PER_S 1000000000ull
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t count_failures(struct daemon *d)
 {
 	struct imad_counters c;

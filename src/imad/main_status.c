@@ -96,14 +96,35 @@ static void add_list_and_tpm(struct daemon *d, json_object *root)
 	add_str(o, "error", s.tpm_error);
 }
 
+/* In milliseconds, to the microsecond. */
+static void add_ms(json_object *o, const char *key, uint64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(ns / 1000000), (unsigned long long)(ns / 1000 % 1000));
+	json_object_object_add(o, key, json_object_new_double_s((double)ns / 1e6, text));
+}
+
+static void add_waits(json_object *root, const char *key, const struct waits *w)
+{
+	json_object *o = add_object(root, key);
+
+	add_int(o, "uses", w->n);
+	add_ms(o, "median", waits_within(w, 500));
+	add_ms(o, "p99", waits_within(w, 990));
+	add_ms(o, "longest", w->longest_ns);
+}
+
 static void add_gate(struct daemon *d, json_object *root)
 {
 	struct engine_counters e;
 	struct gate_counters g;
+	struct engine_waits w;
 	json_object *o = add_object(root, "gate");
 
 	gate_counters(d->gate, &g);
 	engine_counters(d->engine, &e);
+	engine_waits(d->engine, &w);
 	add_str(o, "hold", d->hold == IMAD_HOLD_ACCESS ? "access" : "open");
 	add_int(o, "events", g.events);
 	add_int(o, "answered", g.answered);
@@ -119,6 +140,8 @@ static void add_gate(struct daemon *d, json_object *root)
 	add_int(o, "restarts", e.restarts);
 	add_int(o, "errors", e.errors);
 	add_int(o, "log_lines_dropped", log_dropped());
+	add_waits(o, "held_ms", &w.held);
+	add_waits(o, "judged_ms", &w.judged);
 }
 
 static void add_filesystem(void *arg, const struct mounts_entry *e)
@@ -185,13 +208,11 @@ static void add_appraise(struct daemon *d, json_object *root, const struct imad_
 	};
 	json_object *o = add_object(root, "appraisal");
 	uint64_t newest, oldest;
-	struct timespec now;
 
 	failures_range(d->failures, &newest, &oldest);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	add_str(o, "mode", d->grace.waiting ? "log" : modes[d->conf.appraise]);
 	if (d->grace.waiting)
-		add_int(o, "grace_left_s", (grace_left(&d->grace, now.tv_sec * 1000000000ull + now.tv_nsec) + 999999999) / 1000000000);
+		add_int(o, "grace_left_s", (grace_left(&d->grace, now_ns()) + 999999999) / 1000000000);
 	add_int(o, "keys", keyring_count(trust_keys(d->trust)));
 	add_int(o, "failures", c->failures);
 	add_int(o, "denials", c->denials);
@@ -224,7 +245,7 @@ static void add_gaps(struct daemon *d, json_object *root, const struct imad_coun
 	add_gap(gaps, "imad came up %.1f s after the kernel: what ended before is not in the list, what still ran then "
 		"(%u processes) is, as kind \"start\"", d->started_after_boot, d->processes_before);
 	if (d->away > 0)
-		add_gap(gaps, "there was no imad for %.1f s before this one: what was used then is recorded late, not held", d->away);
+		add_gap(gaps, "there was no imad for %.1f s before this one: what was opened, executed or mapped then is recorded late, not held", d->away);
 	if (d->hold == IMAD_HOLD_ACCESS)
 		add_gap(gaps, "a file that is mapped before it is ever read is hashed by the kernel before the mapping "
 			"and recorded after (kind \"late\"); gate.hold = open holds it instead");

@@ -19,14 +19,6 @@
 #define RETRY_MAX_MS   30000
 #define REFUSED_MAX    2 /* commands with several records, while those with one are taken: then there are no more of them */
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 uint64_t seq_now_ms(void)
 {
 	return now_ns() / 1000000;

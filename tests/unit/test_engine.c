@@ -417,6 +417,31 @@ static void marks_go_with_the_policy(void **state)
 	assert_int_equal(engine_set_policy(fx.e, &p), -ENOMEM);
 }
 
+/* Each is told as long as it waited; since the content was known, only who waited for no record. */
+static void waits_are_told(void **state)
+{
+	struct fake_file *f = new_file(), *g = new_file(), *passed = new_file();
+	uint64_t begun = now_ns();
+	struct engine_waits w;
+
+	(void)state;
+	start();
+	fx.block_collect = true;
+	hold_reader(f, A);
+	hold_reader(g, IMAD_SLOT_APPRAISE);
+	wait_until(fx.in_collect == 2);
+	unblock();
+	hold_reader(passed, 0);
+	wait_released();
+	do
+		engine_waits(fx.e, &w);
+	while (w.held.n < 3);
+	assert_int_equal(w.held.n, 3);
+	assert_true(waits_within(&w.held, 1) >= begun - 1); /* since 1 ns */
+	assert_int_equal(w.judged.n, 1);
+	assert_true(w.judged.longest_ns <= now_ns() - begun);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -441,6 +466,7 @@ int main(void)
 		TEST(newer_waiter_runs_it_again),
 		TEST(runs_again_once),
 		TEST(new_policy_while_hashed),
+		TEST(waits_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
