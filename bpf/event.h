@@ -8,20 +8,6 @@ struct {
 	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
-/*
- * Its server may be anybody's, and may never answer. virtiofs has the same magic and the machine may stand on it, but
- * it has no subtypes.
- */
-static __always_inline bool is_fuse_type(__u64 magic, __u32 fs_flags)
-{
-	return magic == FUSE_SUPER_MAGIC && (fs_flags & FS_HAS_SUBTYPE);
-}
-
-static __always_inline bool is_fuse(struct inode *inode)
-{
-	return is_fuse_type(inode->i_sb->s_magic, inode->i_sb->s_type->fs_flags);
-}
-
 static __always_inline struct mnt_namespace *namespace_of(struct file *file)
 {
 	struct mount *m = (void *)file->f_path.mnt - bpf_core_field_offset(struct mount, mnt);
@@ -46,13 +32,13 @@ __noinline __u32 name_and_write_flags(long ns, int writers)
 }
 
 /* Where the daemon is when this happens, and where the file. */
-__noinline __u32 place_flags(__u32 dev, __u64 magic, __u32 fs_flags)
+__noinline __u32 place_flags(__u32 dev, __u32 fuse)
 {
 	__u32 flags = control.unattended ? IMAD_EVENT_UNATTENDED : 0;
 
 	if (bpf_map_lookup_elem(&gated, &dev))
 		return flags;
-	return flags | (is_fuse_type(magic, fs_flags) ? IMAD_EVENT_FAR | IMAD_EVENT_FUSE : IMAD_EVENT_FAR);
+	return flags | (fuse ? IMAD_EVENT_FAR | IMAD_EVENT_FUSE : IMAD_EVENT_FAR);
 }
 
 static __always_inline __u32 use_flags(struct file *file, struct inode *inode)
@@ -62,9 +48,7 @@ static __always_inline __u32 use_flags(struct file *file, struct inode *inode)
 
 static __always_inline __u32 flags_of(struct file *file, struct inode *inode)
 {
-	struct super_block *sb = inode->i_sb;
-
-	return use_flags(file, inode) | place_flags(sb->s_dev, sb->s_magic, sb->s_type->fs_flags);
+	return use_flags(file, inode) | place_flags(inode->i_sb->s_dev, asks_fuse(inode));
 }
 
 /* @path: this hook is one of those in which the kernel lets a path be made. */

@@ -48,7 +48,7 @@ static __always_inline void emit_parts(__u32 type, struct dentry *dentry, struct
 		return;
 	e->gen = gen;
 	e->slots = slots;
-	e->flags = place_flags(sb->s_dev, sb->s_magic, sb->s_type->fs_flags);
+	e->flags = place_flags(sb->s_dev, asks_fuse(inode));
 	fill_parts(e, &address);
 	end_event(e);
 }

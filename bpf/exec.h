@@ -87,10 +87,10 @@ int BPF_PROG(imad_bprm_creds, struct linux_binprm *bprm, struct file *file)
 	fill_ids(&w, bprm->cred, control.conds); /* the label is that of who executes, as in the kernel's IMA since then */
 	w.active = active;
 	slots = match(&w, IMAD_CREDS_CHECK, IMAD_MAY_EXEC, done);
-	r = judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true);
+	r = any_value(judge(&w, file, inode, v, done, IMAD_CREDS_CHECK, true));
 	if (slots && is_news(&w, r))
 		use(file, inode, v, IMAD_CREDS_CHECK, slots);
-	return r;
+	return known_errno(r);
 }
 
 SEC("lsm/bprm_committed_creds")

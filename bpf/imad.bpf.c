@@ -36,6 +36,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #include "state.h"
 #include "facts.h"
+#include "beneath.h"
 #include "event.h"
 #include "want.h"
 #include "overlay.h"
@@ -315,9 +316,9 @@ int BPF_PROG(imad_file_open, struct file *file)
 
 	if (is_regular(inode))
 		note_beneath(file, inode);
+	if (is_fuse(inode) && is_daemon() && (is_probing() || is_overlay_backing(file, inode)))
+		return -EACCES; /* before its server is asked */
 	if (control.tgid && control.tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) && is_probing()) {
-		if (is_fuse(inode))
-			return -EACCES; /* before its server is asked */
 		if (!is_overlay_backing(file, inode))
 			answer_probe(file, inode);
 		return 0;
@@ -377,12 +378,12 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	struct inode *inode = file->f_inode;
 	struct imad_verdict *v;
 	struct imad_gen *g;
-	int r = judge_after_gate(file, true);
+	int r = any_value(judge_after_gate(file, true));
 
 	if (n_late_opens && bpf_map_delete_elem(&late_opens, &tid) == 0)
 		__sync_fetch_and_sub(&n_late_opens, 1);
 	else if (!control.active || !control.unattended || is_exempt())
-		return r; /* not so if the gate that held it has gone meanwhile */
+		return known_errno(r); /* not so if the gate that held it has gone meanwhile */
 	if (r == -ERESTARTNOINTR)
 		return -ERESTARTNOINTR;
 	g = gen_find(inode);
@@ -390,7 +391,7 @@ int BPF_PROG(imad_file_post_open, struct file *file, int mask)
 	slots = g ? pending_slots(g->want, v) : 0;
 	if (slots) /* an open that failed before it came here leaves its mark to the thread's next one */
 		use(file, inode, v, IMAD_FILE_CHECK, slots);
-	return r;
+	return known_errno(r);
 }
 
 SEC("lsm.s/mmap_file")

@@ -229,17 +229,18 @@ static __always_inline int ask_for_loader(struct file *file, struct inode *inode
 static __noinline int writer_comes(struct file *file, __u32 mask, const struct made_before *m)
 {
 	struct inode *inode = file->f_inode;
-	struct imad_verdict *v = verdict_find(inode);
 	struct imad_open o = { .mask = mask };
+	struct imad_verdict *v;
 	struct walk w = {};
 	__u32 slots;
 	int r;
 
+	if (is_created(file) || is_unverifiable(inode) || (inode->i_sb->s_flags & SB_KERNMOUNT))
+		return 0;
+	v = verdict_find(inode);
 	o.found = found_for_open(gen_find(inode), v, writers_of(inode) - 1);
 	o.opts = control.strict_opts;
 	o.algos = control.strict_algos;
-	if (is_created(file) || is_unverifiable(inode) || (inode->i_sb->s_flags & SB_KERNMOUNT))
-		return 0;
 	if (o.found & IMAD_FOUND_KNOWN ? control.strict && cause_of_open(&o, inode->i_size) == IMAD_CAUSE_PASS :
 					 gate_will_hold(file, inode, v))
 		return 0;
@@ -282,6 +283,8 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 		o.found = found_for_open(gen_find(inode), v, writers_of(inode));
 	if (o.found & IMAD_FOUND_KNOWN) {
 		cause = cause_of_open(&o, inode->i_size);
+	} else if (is_unverifiable(inode)) {
+		cause = IMAD_CAUSE_UNVERIFIABLE; /* what an overlay lies on was not known before it was opened */
 	} else {
 		/* A mark went the moment it was opened, or the gate's deadline had come. */
 		if (!goes_round(inode))
@@ -299,7 +302,7 @@ static __always_inline int judge_after_gate(struct file *file, bool path)
 SEC("?lsm/file_permission")
 int BPF_PROG(imad_file_permission, struct file *file, int mask)
 {
-	return control.active ? judge_after_gate(file, false) : 0;
+	return control.active ? known_errno(any_value(judge_after_gate(file, false))) : 0;
 }
 
 /* What is known before an open truncates counts for that open afterwards, too: the truncation voids it. */

@@ -7,20 +7,6 @@
 #ifndef IMAD_BPF_OVERLAY_H
 #define IMAD_BPF_OVERLAY_H
 
-#define OVERLAY_DEPTH 2 /* FILESYSTEM_MAX_STACK_DEPTH */
-
-/* What an overlay's inode was opened on last, and the sum of the numbers beneath when it was looked at. */
-struct beneath {
-	__u64 inode, seen;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct beneath);
-} beneath SEC(".maps");
-
 /* A number for each inode beneath, which moves as its generation does. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -28,13 +14,6 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } beneath_gens SEC(".maps");
-
-__u32 has_overlays; /* some file of one was opened */
-
-static __always_inline bool is_overlay(struct inode *inode)
-{
-	return inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC;
-}
 
 /*
  * The overlay's inode above the file that overlayfs opened for it, 0 if it is no such
@@ -68,7 +47,7 @@ static __always_inline void changes_beneath(struct inode *inode)
 static __noinline void note_beneath(struct file *file, struct inode *inode)
 {
 	__u64 key = (__u64)inode, above, first = bpf_ktime_get_ns(), *gen;
-	struct beneath now = { .inode = key }, *old;
+	struct beneath now = { .inode = key, .fuse = is_fuse(inode) }, *old;
 
 	if (is_overlay(inode))
 		has_overlays = 1;

@@ -53,10 +53,10 @@ int BPF_PROG(imad_kernel_post_read, struct file *file, char *content, loff_t siz
 	func = any_value(read_func(read_id));
 	fill_facts(&w, &file->f_path, inode, control.conds);
 	slots = match(&w, func, IMAD_MAY_READ, done) & IMAD_SLOT_APPRAISE;
-	r = judge(&w, file, inode, v, done, func, false);
+	r = any_value(judge(&w, file, inode, v, done, func, false));
 	if (slots) /* not held: the next try will know */
 		want_late(file, inode, v, func, slots, false);
-	return r;
+	return known_errno(r);
 }
 
 #endif

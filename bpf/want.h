@@ -64,9 +64,9 @@ static __always_inline bool gate_will_hold(struct file *file, struct inode *inod
 }
 
 /* What can hold no verdict for long: content that changes without the VFS seeing a writer. */
-static __always_inline bool is_unverifiable(struct inode *inode)
+static __noinline bool is_unverifiable(struct inode *inode)
 {
-	return inode->i_sb->s_iflags & SB_I_IMA_UNVERIFIABLE;
+	return (inode->i_sb->s_iflags & SB_I_IMA_UNVERIFIABLE) || asks_fuse(inode);
 }
 
 /* Superblock magics on which no rule can measure anything: proc, sysfs, tmpfs under tcb. Global, for the verifier: as match(). */
@@ -101,7 +101,7 @@ __noinline __u32 reader_under_writer(struct imad_gen *g, int writers, __u32 mode
 	return before & IMAD_GEN_REPORTED ? 0 : IMAD_GEN_VIOLATION;
 }
 
-__noinline int note_want(struct imad_gen *g, __u32 func, __u32 set, __u32 s_iflags, __u32 i_flags)
+__noinline int note_want(struct imad_gen *g, __u32 func, __u32 set, __u32 unverifiable, __u32 i_flags)
 {
 	__u32 clear = IMAD_GEN_WRITERS | IMAD_GEN_VIOLATION | IMAD_GEN_BARE;
 
@@ -109,7 +109,7 @@ __noinline int note_want(struct imad_gen *g, __u32 func, __u32 set, __u32 s_ifla
 		return 0;
 	if (set & IMAD_GEN_WRITERS) /* the reader before this one may still wait for its violation */
 		clear &= ~IMAD_GEN_VIOLATION;
-	if (s_iflags & SB_I_IMA_UNVERIFIABLE)
+	if (unverifiable)
 		set |= IMAD_GEN_UNCACHED;
 	if (i_flags & S_VERITY)
 		set |= IMAD_GEN_HAS_VERITY;
@@ -125,7 +125,7 @@ __noinline int note_want(struct imad_gen *g, __u32 func, __u32 set, __u32 s_ifla
 /* Who wants the inode measured, and whether somebody can change it meanwhile. @violation: of reader_under_writer(). */
 static __always_inline void note_user(struct imad_gen *g, struct file *file, struct inode *inode, __u32 func, __u32 violation)
 {
-	note_want(g, func, use_flags(file, inode) | violation, inode->i_sb->s_iflags, inode->i_flags);
+	note_want(g, func, use_flags(file, inode) | violation, is_unverifiable(inode), inode->i_flags);
 }
 
 /* No held use tells of it: nobody is held, or what is asked for was asked before, by a round that may not see this reader. */
@@ -223,7 +223,7 @@ static __always_inline void want(struct file *file, struct inode *inode, struct 
 		return;
 	}
 	/* What is executed is seen again, with a digest: nobody has to open it then. */
-	if (is_told(g, gen, slots) || (func == IMAD_BPRM_CHECK && !refused && (control.unattended || is_fuse(inode))))
+	if (is_told(g, gen, slots) || (func == IMAD_BPRM_CHECK && !refused && (control.unattended || asks_fuse(inode))))
 		return;
 	count(late);
 	if ((refused || !goes_round(inode)) && emit_late(file, gen, func, slots))

@@ -38,6 +38,34 @@ not_busy() { try /vm/probe exec "$1"; [ $got != 26 ]; }
 for f in $W/ext4/p $W/btrfs/p $W/low/a $W/low/b $W/low/p $W/low/bad; do fill $f; done
 echo >>$W/low/bad
 mount -t overlay -o lowerdir=$W/low,upperdir=$W/up,workdir=$W/wd overlay $W/over
+# --- without imad all of it is used as it is
+check "without imad: changed in the lower layer" exits 1 /vm/probe exec $W/over/bad
+check "without imad: in memory, not sealed" exits 1 /vm/probe memfd-exec $W/low/bad
+check "without imad: half sealed" exits 1 /vm/traps half-sealed $W/low/bad
+check "without imad: mprotect" /vm/probe mprotect-exec $W/low/bad
+check "without imad: mprotect of an overlay's file" /vm/probe mprotect-exec $W/over/bad
+check "without imad: when reading implies executing" /vm/traps implied-later $W/low/bad
+check "without imad: shared memory of System V" /vm/traps shm -
+cp /bin/true $W/free && echo >>$W/free
+check "without imad: ld.so and another program" /lib64/ld-linux-x86-64.so.2 $W/free
+mkfifo /tmp/fifo
+/vm/probe hold-mapped $W/ext4/p </tmp/fifo >/tmp/held &
+exec 6>/tmp/fifo
+wait_for 10 grep -q held /tmp/held
+check "without imad: mapped for writing, and executable" /vm/probe mmap-exec $W/ext4/p
+exec 6>&-
+wait $!
+rm /tmp/fifo /tmp/held
+changed=0 used=0
+for way in $(/vm/change ways); do
+	restore $W/ext4/p
+	/vm/change "$way" $W/ext4/p 2>/dev/null || continue
+	changed=$((changed + 1))
+	! /vm/probe mmap-exec $W/ext4/p || used=$((used + 1))
+done
+check "without imad: changed in $changed ways, and used" test $changed -ge 15 -a $used = $changed
+restore $W/ext4/p
+
 # First a policy under which accesses are held, which on newer kernels lets running programs be written.
 echo 'measure func=BPRM_CHECK fowner=10001' >/tmp/measure
 start_imad --appraise enforce --policy /tmp/measure

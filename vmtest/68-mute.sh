@@ -10,11 +10,11 @@
 list=/run/imad/ascii_runtime_measurements
 mounts
 modprobe fuse
-mkdir -p /test/mute /test/naive /test/here
+mkdir -p /test/mute /test/naive /test/here /test/turns /test/back /test/empty /test/over
 chmod 777 /test
 /vm/race good /test/prog
-serve() { # MOUNTPOINT WHOM
-	/vm/mute "$1" /test/prog "$2" >"/tmp/asked.${1##*/}" 2>&1 &
+serve() { # MOUNTPOINT WHOM [MANNER]
+	/vm/mute "$1" /test/prog "$2" $3 >"/tmp/asked.${1##*/}" 2>&1 &
 	server=$!
 	wait_for 10 test -e "$1/prog"
 }
@@ -29,10 +29,32 @@ asks=$!
 wait_for 10 grep -q '^no answer' /tmp/asked.naive
 kill -9 $asks
 sleep 1
-check "who has asked cannot be killed" [ -d /proc/$asks/task ]
+check "who has asked cannot be killed" [ -e /proc/$asks/exe ]
 kill $naive
 check "... before the server is" wait_for 10 [ ! -e /proc/$asks/exe ]
 umount -l /test/naive
+
+# A server may say what it likes, and a gate that looks at what it serves waits for a server that waits for the gate.
+serve /test/turns nobody turns
+looks_like_prog() { [ "$(sha256sum </test/turns/prog)" = "$(sha256sum </test/prog)" ]; }
+check "T24: what it serves is looked at" looks_like_prog
+check "T24: and is another content when it is used" exits 1 looks_like_prog
+got=0
+/test/turns/prog || got=$?
+check "T24: which runs, and does something else ($got)" test $got != 126 -a $got != 1
+serve /test/back nobody back
+/vm/naive looks /test /test/back >/tmp/naive 2>&1 &
+gate=$!
+wait_for 10 grep -q ready /tmp/naive
+/vm/probe read /test/back/prog &
+reader=$!
+sleep 5
+check "T24: a gate that looks waits for the server, and that for the gate" [ -e /proc/$reader/exe ]
+kill -9 $server
+kill -9 $gate
+wait $reader || :
+wait $gate || :
+umount -l /test/back
 
 serve /test/mute /usr/sbin/imad
 mute=$server
@@ -66,6 +88,15 @@ check "all uses elsewhere are in the list" [ "$(grep -ac ' /test/here/' $list)" 
 check "what is used there is as well, by the digest that the kernel took" in_list /test/mute/prog
 check "... and no violation stands for it" [ "$(cat /run/imad/violations)" = 0 ]
 
+# The same beneath an overlay, the machine's or a plain user's.
+mount -t overlay -o lowerdir=/test/mute:/test/empty none /test/over
+check "a program of an overlay on it runs" exits 1 /test/over/prog
+theirs() { setpriv --reuid=1000 --regid=1000 --clear-groups unshare -Urm sh -c "mount -t tmpfs none /mnt && cd /mnt && mkdir u w m && mount -t overlay -o userxattr,lowerdir=/test/mute,upperdir=u,workdir=w none m || exit 9; exec m/prog"; }
+check "and of a plain user's overlay" exits 1 theirs
+check "sync comes back" timeout 60 imactl sync
+check "... is in the list" in_list /test/over/prog
+check "elsewhere nobody waits for that" quick 61 64
+
 # A file of ext4 that is reached through the server only, and late: with nothing mounted on the way the gate holds it.
 mount --bind /test/here /test/mute/folder
 cp /test/prog /test/here/through
@@ -86,6 +117,28 @@ check "imad has asked for nothing" [ "$(asked mute)" = 0 ]
 kill -9 $imad_pid
 wait $imad_pid 2>/dev/null || :
 check "it can be killed, and started again" start_imad --policy tcb
+check "the list gives the PCR" matches
+check "stop" ends_soon
+
+# What is of such a server is never believed, beneath an overlay neither; its server may be held itself.
+cat >/tmp/policy <<'END'
+appraise func=BPRM_CHECK fsmagic=0x65735546
+appraise func=BPRM_CHECK fsmagic=0x794c7630
+measure func=FILE_CHECK mask=MAY_READ fowner=10001
+END
+cp /test/prog /test/own && chown 10001 /test/own
+cp /vm/mute /test/server
+check "enforced" start_imad --appraise enforce --policy /tmp/policy
+check "T24: what a server serves is not executed" exits 126 sh -c /test/turns/prog 2>/dev/null
+check "T24: nor beneath an overlay" exits 126 sh -c /test/over/prog 2>/dev/null
+told() { grep -q "integrity_data .* cause=unverifiable-signature .* name=\"$1\"" /vm/imad.log; }
+imactl sync
+check "T24: and it is said why" told /test/turns/prog
+check "T24: of the overlay, too" told /test/over/prog
+/test/server /test/back /test/own nobody back >/dev/null 2>&1 &
+wait_for 10 test -e /test/back/prog
+check "T24: a server that opens files while it is asked" timeout 60 cmp /test/back/prog /test/prog
+check "imad has asked for nothing" [ "$(asked mute)" = 0 ]
 check "the list gives the PCR" matches
 check "stop" ends_soon
 cat /tmp/asked.mute

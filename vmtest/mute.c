@@ -3,8 +3,10 @@
  * A filesystem (FUSE) of one program that answers everybody but one, for 68-mute.sh: what that one asks for it
  * never hears of again.
  *
- *   mute MOUNTPOINT FILE WHOM    serve FILE as MOUNTPOINT/prog beside an empty
- *                                 folder, not to processes whose program is WHOM
+ *   mute MOUNTPOINT FILE WHOM [turns|back]
+ *
+ * serves FILE as MOUNTPOINT/prog beside an empty folder, not to processes whose program is WHOM. turns: the content is
+ * another one when it is read the second time, and later; back: opens FILE anew before it answers a read.
  *
  * Prints a line for each request that gets no answer.
  */
@@ -28,6 +30,7 @@
 static int fuse;
 static char content[ROOM];
 static size_t size;
+static const char *file, *manner = "";
 
 static void answer(const struct fuse_in_header *in, int error, const void *bytes, size_t n)
 {
@@ -59,7 +62,12 @@ static void look_up(const struct fuse_in_header *in, const char *name)
 static void read_it(const struct fuse_in_header *in, const struct fuse_read_in *r)
 {
 	size_t at = r->offset < size ? r->offset : size, n = size - at < r->size ? size - at : r->size;
+	static int reads;
 
+	if (!strcmp(manner, "back"))
+		close(open(file, O_RDONLY | O_CLOEXEC));
+	if (!strcmp(manner, "turns") && at == 0 && reads++ == 1)
+		content[size - 1] ^= 1; /* in no section that is loaded */
 	answer(in, 0, content + at, n);
 }
 
@@ -67,6 +75,7 @@ static void serve(const struct fuse_in_header *in, const void *args)
 {
 	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096, .max_readahead = ROOM };
 	struct fuse_attr_out attr = { .attr = attr_of(in->nodeid) };
+	struct fuse_statfs_out statistics = { .st = { .bsize = 4096, .namelen = 255 } };
 	struct fuse_open_out opened = { 0 };
 
 	switch (in->opcode) {
@@ -82,6 +91,9 @@ static void serve(const struct fuse_in_header *in, const void *args)
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
 		answer(in, 0, &opened, sizeof(opened));
+		break;
+	case FUSE_STATFS:
+		answer(in, 0, &statistics, sizeof(statistics));
 		break;
 	case FUSE_READ:
 		read_it(in, args);
@@ -118,11 +130,14 @@ int main(int argc, char **argv)
 	static char request[ROOM + 4096];
 	const struct fuse_in_header *in = (void *)request;
 	char options[128];
-	int fd = argc == 4 ? open(argv[2], O_RDONLY) : -1;
+	int fd = argc == 4 || argc == 5 ? open(argv[2], O_RDONLY) : -1;
 
 	if (fd < 0 || read(fd, content, ROOM) <= 0)
 		return 2;
 	size = (size_t)lseek(fd, 0, SEEK_END);
+	file = argv[2];
+	if (argc == 5)
+		manner = argv[4];
 	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fuse);
 	if (fuse < 0 || mount("mute", argv[1], "fuse", MS_NODEV, options) < 0) {

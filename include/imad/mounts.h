@@ -49,11 +49,17 @@ int mounts_open_writable(int fd);
 
 /*
  * Who opens what is behind @fd (O_PATH does), or looks into it if it is a folder, may have to ask a process that never
- * answers if it is of FUSE. Not known: it is on no mount of @pid, through whose mounts it was found, nor on one of ours.
+ * answers if it is of FUSE, or of an overlay on that. Layers: an overlay that we have no mount of; nobody can say here
+ * what it lies on. Not known: it is on no mount of @pid, through whose mounts it was found, nor on one of ours.
  * Asks nobody itself. From any thread.
  */
-enum mounts_kind { MOUNTS_SAFE, MOUNTS_FUSE, MOUNTS_UNKNOWN };
+enum mounts_kind { MOUNTS_SAFE, MOUNTS_LAYERS, MOUNTS_FUSE, MOUNTS_UNKNOWN };
 enum mounts_kind mounts_kind_of(int fd, uint32_t pid);
+/* By our own mounts; @depth: of overlays above it. */
+enum mounts_kind mounts_kind_deep(int fd, unsigned int depth);
+/* Whether a layer of our overlay with these @options, as mountinfo has them, is of FUSE. Changes them. */
+bool mounts_lies_on_fuse(char *options, unsigned int depth);
+void mounts_unescape(char *s);
 /* Whether @fd, from whomever, is a regular file that one may open. 0, -EMEDIUMTYPE, -EXDEV (on FUSE), -errno. */
 int mounts_may_open(int fd);
 /* Open @path below the folder @root as O_PATH, asking no such process on the way. A descriptor or negative errno. */

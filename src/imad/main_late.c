@@ -37,6 +37,14 @@ struct late {
 	struct imad_event event; /* no longer than its path */
 };
 
+/* An overlay or a volume, whose files show another device. Of FUSE beneath an overlay the hook refuses us to open anything. */
+static bool may_be_shown_so(int at, const struct imad_event *e)
+{
+	enum mounts_kind kind = mounts_kind_of(at, e->tgid);
+
+	return kind == MOUNTS_SAFE || kind == MOUNTS_LAYERS;
+}
+
 /* Open what is found at @at, and keep it only if it is the very inode of the event. Nothing of FUSE is asked for. */
 static int open_if_same(struct daemon *d, int at, const struct imad_event *e)
 {
@@ -47,8 +55,7 @@ static int open_if_same(struct daemon *d, int at, const struct imad_event *e)
 
 	if (statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
 		return -errno;
-	if (st.stx_ino != e->ino ||
-	    ((st.stx_dev_major << 20 | st.stx_dev_minor) != e->dev && mounts_kind_of(at, e->tgid) != MOUNTS_SAFE))
+	if (st.stx_ino != e->ino || ((st.stx_dev_major << 20 | st.stx_dev_minor) != e->dev && !may_be_shown_so(at, e)))
 		return -ESTALE;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
 	fd = hooks_open(d->hooks, AT_FDCWD, path, O_RDONLY, 0, &probe);

@@ -78,6 +78,7 @@ static const struct {
 
 static const char no_rule_matches[] = "no rule of the policy can match here";
 static const char cannot_open[] = "cannot be opened";
+static const char on_fuse[] = "lies on FUSE, served by a process that the gate could hold";
 
 static bool type_is(const char *type, const char *row)
 {
@@ -121,22 +122,6 @@ static const char *reason_not_to_gate(struct mounts *m, const struct policy *p, 
 	return NULL;
 }
 
-/* Undo mountinfo's octal escapes (\040 for a blank) in place. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*out++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0');
-			s += 4;
-		} else {
-			*out++ = *s++;
-		}
-	}
-	*out = '\0';
-}
-
 static struct superblock *find(struct mounts *m, uint32_t s_dev)
 {
 	struct superblock *sb = m->list;
@@ -157,8 +142,9 @@ static bool is_overlay(const char *type)
 	return !strcmp(type, "overlay");
 }
 
+/* @options: those of the filesystem. */
 static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, const char *type, const char *path,
-		    unsigned int mount_id)
+		    unsigned int mount_id, char *options)
 {
 	struct superblock *sb = find(m, s_dev);
 	bool gated = sb && !sb->reason;
@@ -181,7 +167,10 @@ static int consider(struct mounts *m, const struct policy *p, uint32_t s_dev, co
 	sb->seen = true;
 	if (gated)
 		return 0;
-	sb->reason = reason_not_to_gate(m, p, type, path, mount_id, &sb->facts);
+	if (is_overlay(type) && mounts_lies_on_fuse(options, 0)) /* before anything is asked of it */
+		sb->reason = on_fuse;
+	else
+		sb->reason = reason_not_to_gate(m, p, type, path, mount_id, &sb->facts);
 	if (sb->reason)
 		return 0;
 	r = m->ops.mark(m->ops.arg, path, s_dev, is_overlay(type));
@@ -199,12 +188,13 @@ static int parse_line(struct mounts *m, const struct policy *p, char *line)
 	unsigned int mount_id, major, minor;
 	char path[4096], type[TYPE_MAX];
 	char *dash = strstr(line, " - ");
+	int options = 0;
 
 	if (!dash || sscanf(line, "%u %*d %u:%u %*s %4095s", &mount_id, &major, &minor, path) != 4 ||
-	    sscanf(dash + 3, "%31s", type) != 1)
+	    sscanf(dash + 3, "%31s %*s %n", type, &options) != 1)
 		return -EBADMSG;
-	unescape(path);
-	return consider(m, p, major << 20 | minor, type, path, mount_id);
+	mounts_unescape(path);
+	return consider(m, p, major << 20 | minor, type, path, mount_id, options ? dash + 3 + options : line + strlen(line));
 }
 
 static void sweep(struct mounts *m)
@@ -298,7 +288,7 @@ int mounts_open_writable(int fd)
 		if (sscanf(line, "%*u %*d %u:%u %*s %4095s %255s", &major_id, &minor_id, path, options) != 4 ||
 		    makedev(major_id, minor_id) != st.st_dev || strncmp(options, "rw", 2) != 0)
 			continue;
-		unescape(path);
+		mounts_unescape(path);
 		r = open_through(path, fd);
 	}
 	fclose(f);
@@ -356,7 +346,7 @@ void mounts_each(const struct mounts *m, void (*fn)(void *arg, const struct moun
 			.path = sb->path,
 			.reason = sb->reason,
 			.matters = sb->reason != no_rule_matches && sb->reason != no_content,
-			.far = is_far(sb->type),
+			.far = sb->reason == on_fuse || is_far(sb->type),
 		};
 
 		fn(arg, &e);
@@ -384,8 +374,8 @@ const char *mounts_reaching(uint32_t s_dev, const char *name, char ret[MOUNTS_PA
 		if (sscanf(line, "%*u %*d %u:%u %4095s %4095s", &major_id, &minor_id, root, ret) != 4 ||
 		    (major_id << 20 | minor_id) != s_dev)
 			continue;
-		unescape(root);
-		unescape(ret);
+		mounts_unescape(root);
+		mounts_unescape(ret);
 		rest = below(name, root);
 	}
 	if (f)

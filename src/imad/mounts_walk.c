@@ -18,38 +18,74 @@
 
 #define TYPE_MAX 32
 
-/* The type of the mount @id that process @pid has, or we. False: neither has it. */
-static bool find_type(const char *pid, uint64_t id, char type[TYPE_MAX])
+static enum mounts_kind find_kind(const char *pid, uint64_t id, uint32_t s_dev, unsigned int depth);
+
+/* @own: of our own mounts. */
+static enum mounts_kind kind_of_type(const char *type, char *options, bool own, uint32_t s_dev, unsigned int depth)
 {
+	enum mounts_kind kind;
+
+	if (strcmp(type, "overlay") != 0)
+		return strncmp(type, "fuse", 4) ? MOUNTS_SAFE : MOUNTS_FUSE;
+	if (own)
+		return mounts_lies_on_fuse(options, depth) ? MOUNTS_FUSE : MOUNTS_SAFE;
+	kind = find_kind("self", 0, s_dev, depth);
+	return kind == MOUNTS_UNKNOWN ? MOUNTS_LAYERS : kind;
+}
+
+/* The kind of the mount @id that process @pid has, or of one of the filesystem @s_dev if that is not 0. */
+static enum mounts_kind find_kind(const char *pid, uint64_t id, uint32_t s_dev, unsigned int depth)
+{
+	enum mounts_kind kind = MOUNTS_UNKNOWN;
 	cleanup_free char *line = NULL;
+	unsigned int major_id, minor_id;
 	unsigned long long found;
-	bool done = false;
+	char path[64], type[TYPE_MAX];
 	size_t size = 0;
-	char path[64];
+	int options;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
 	f = fopen(path, "re");
-	while (f && !done && getline(&line, &size, f) > 0) {
-		const char *dash = strstr(line, " - ");
+	while (f && kind == MOUNTS_UNKNOWN && getline(&line, &size, f) > 0) {
+		char *dash = strstr(line, " - ");
 
-		done = dash && sscanf(line, "%llu", &found) == 1 && found == id && sscanf(dash + 3, "%31s", type) == 1;
+		options = 0;
+		if (!dash || sscanf(line, "%llu %*d %u:%u", &found, &major_id, &minor_id) != 3 ||
+		    (s_dev ? s_dev != (major_id << 20 | minor_id) : found != id) ||
+		    sscanf(dash + 3, "%31s %*s %n", type, &options) != 1 || !options)
+			continue;
+		kind = kind_of_type(type, dash + 3 + options, !strcmp(pid, "self"), major_id << 20 | minor_id, depth);
 	}
 	if (f)
 		fclose(f);
-	return done;
+	return kind;
+}
+
+static uint64_t mount_of(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
+		return 0;
+	return st.stx_mnt_id;
+}
+
+enum mounts_kind mounts_kind_deep(int fd, unsigned int depth)
+{
+	uint64_t id = mount_of(fd);
+
+	return id ? find_kind("self", id, 0, depth) : MOUNTS_UNKNOWN;
 }
 
 enum mounts_kind mounts_kind_of(int fd, uint32_t pid)
 {
-	char type[TYPE_MAX], number[16];
-	struct statx st;
+	enum mounts_kind kind = mounts_kind_deep(fd, 0);
+	uint64_t id = mount_of(fd);
+	char number[16];
 
 	snprintf(number, sizeof(number), "%u", pid);
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID) ||
-	    (!find_type(number, st.stx_mnt_id, type) && !find_type("self", st.stx_mnt_id, type)))
-		return MOUNTS_UNKNOWN;
-	return strncmp(type, "fuse", 4) ? MOUNTS_SAFE : MOUNTS_FUSE;
+	return kind == MOUNTS_UNKNOWN && id ? find_kind(number, id, 0, 0) : kind;
 }
 
 int mounts_may_open(int fd)
