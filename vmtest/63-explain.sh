@@ -227,13 +227,13 @@ make late 10001
 # A restart goes on with what was enforced, and is given no time.
 anew() { systemctl stop imad && configure "$@"; }
 mode() { imactl status --json >/tmp/status && field /tmp/status appraisal mode; }
-configure 'grace = 20s'
+configure 'grace = 30s'
 check "no grace for what was enforced already" test "$(mode)" = enforce
-check "start with grace" anew 'grace = 20s' 'protect_labels = yes'
+check "start with grace" anew 'grace = 30s' 'protect_labels = yes'
 check "it begins with log" test "$(mode)" = log
 left=$(field /tmp/status appraisal grace_left_s)
-check "some time is left: $left" test "$left" -ge 1 -a "$left" -le 20
-sleep 5
+check "some time is left: $left" test "$left" -ge 1 -a "$left" -le 30
+[ "$left" -lt 26 ] || sleep 5 # a busy host has needed that already
 read -r failed_at rest </proc/uptime
 check "what fails runs" $W/late
 imactl sync
@@ -241,13 +241,13 @@ explain $W/late
 is "it was not denied" false /tmp/why event denied
 check "labels are everybody's meanwhile" setfattr -n user.y -v 1 $W/late
 enforces() { [ "$(mode)" = enforce ]; }
-check "then it enforces" wait_for 30 enforces
+check "then it enforces" wait_for 60 enforces
 read -r now rest </proc/uptime
-check "not before the time was over that the failure began anew" test $((${now%.*} - ${failed_at%.*})) -ge 19
+check "not before the time was over that the failure began anew" test $((${now%.*} - ${failed_at%.*})) -ge 29
 check "what fails is denied" denied $W/late
 check "and labels are protected" exits 1 setfattr -n security.ima -v $wrong $W/late 2>/dev/null
 journalctl --sync
-check "the journal says when" sh -c "journalctl -q -b -u imad | grep -q 'nothing failed for 20 s: appraise = enforce from now on'"
+check "the journal says when" sh -c "journalctl -q -b -u imad | grep -q 'nothing failed for 30 s: appraise = enforce from now on'"
 
 # What the host needs is looked at before that.
 check "start with grace, and a file that would be denied" anew 'grace = 2s' "critical = $W/late"
