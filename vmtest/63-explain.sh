@@ -48,9 +48,9 @@ configure() { # LINE of [appraise]...
 	unlock_imad
 	printf 'policy = /etc/imad/policy\nappraise = enforce\n[appraise]\n' >/etc/imad/imad.conf
 	for line; do echo "$line"; done >>/etc/imad/imad.conf
-	systemctl daemon-reload
 	systemctl restart imad && imactl sync
 }
+systemctl daemon-reload
 check "start" configure
 
 # field FILE KEY...: a member of JSON, as text. Python starts slowly here: once a file, it writes FILE.flat, a member a line.
@@ -214,26 +214,26 @@ check "imactl sign" imactl sign --key /tmp/good.key --cert /tmp/good.der $W/unsi
 check "and what is signed runs" $W/unsigned
 check "has labelled" test "$(getfattr --only-values -n security.ima $W/none 2>/dev/null | xxd -p -c 200)" = "0404$(sum $W/none)"
 mkdir $W/many
-for i in $(seq 600); do echo $i >$W/many/$i; done
+for i in $(seq 150); do echo $i >$W/many/$i; done
 chown -R 10001 $W/many
 check "a tree of them" imactl label $W/many
-check "all of it" test "$(getfattr -R -n security.ima $W/many 2>/dev/null | grep -c '^security.ima=')" = 600
+check "all of it" test "$(getfattr -R -n security.ima $W/many 2>/dev/null | grep -c '^security.ima=')" = 150
 imactl status --json >/tmp/status
 is "status says so" true /tmp/status appraisal protect_labels
-check "and counts them" test "$(field /tmp/status appraisal labels_set)" = 602
+check "and counts them" test "$(field /tmp/status appraisal labels_set)" = 152
 
 # Log at first, enforce when nothing failed for so long.
 make late 10001
 # A restart goes on with what was enforced, and is given no time.
 anew() { systemctl stop imad && configure "$@"; }
 mode() { imactl status --json >/tmp/status && field /tmp/status appraisal mode; }
-configure 'grace = 20s'
+configure 'grace = 30s'
 check "no grace for what was enforced already" test "$(mode)" = enforce
-check "start with grace" anew 'grace = 20s' 'protect_labels = yes'
+check "start with grace" anew 'grace = 30s' 'protect_labels = yes'
 check "it begins with log" test "$(mode)" = log
 left=$(field /tmp/status appraisal grace_left_s)
-check "some time is left: $left" test "$left" -ge 1 -a "$left" -le 20
-sleep 5
+check "some time is left: $left" test "$left" -ge 1 -a "$left" -le 30
+[ "$left" -lt 26 ] || sleep 5 # a busy host has needed that already
 read -r failed_at rest </proc/uptime
 check "what fails runs" $W/late
 imactl sync
@@ -241,13 +241,13 @@ explain $W/late
 is "it was not denied" false /tmp/why event denied
 check "labels are everybody's meanwhile" setfattr -n user.y -v 1 $W/late
 enforces() { [ "$(mode)" = enforce ]; }
-check "then it enforces" wait_for 30 enforces
+check "then it enforces" wait_for 60 enforces
 read -r now rest </proc/uptime
-check "not before the time was over that the failure began anew" test $((${now%.*} - ${failed_at%.*})) -ge 19
+check "not before the time was over that the failure began anew" test $((${now%.*} - ${failed_at%.*})) -ge 29
 check "what fails is denied" denied $W/late
 check "and labels are protected" exits 1 setfattr -n security.ima -v $wrong $W/late 2>/dev/null
 journalctl --sync
-check "the journal says when" sh -c "journalctl -q -b -u imad | grep -q 'nothing failed for 20 s: appraise = enforce from now on'"
+check "the journal says when" sh -c "journalctl -q -b -u imad | grep -q 'nothing failed for 30 s: appraise = enforce from now on'"
 
 # What the host needs is looked at before that.
 check "start with grace, and a file that would be denied" anew 'grace = 2s' "critical = $W/late"
