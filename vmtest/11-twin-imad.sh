@@ -145,18 +145,13 @@ newline"
 	cat $W/$c/$c/$c/read
 	/vm/probe mmap-read $W/$c/$c/$c/map
 	$W/$c/$c/$c/exec
-	# of 4000 bytes, and longer than PATH_MAX: IMA has the last component only
+	# longer than PATH_MAX: IMA has the last component only
 	( cd $W
 	  i=0
 	  while [ $i -lt 24 ]; do
 		mkdir -p $c
 		cd -P $c
 		i=$((i + 1))
-		[ $i = 19 ] || continue
-		n=$(printf '%0175d' 0)
-		echo of 4000 >$n && cat $n
-		n=$(printf '%0170d' 0) # and an executable
-		cp /bin/true $n && ./$n
 	  done
 	  echo far >far-read
 	  cp /bin/true far-exec
@@ -311,22 +306,6 @@ violations() {
 	echo more >>$W/tomtou
 	exec 4<&-
 	cat $W/tomtou
-	# once an open of the reader, and once until the last writer has gone
-	make tomtou-again
-	exec 4<$W/tomtou-again
-	cat <&4
-	for i in 1 2 3; do echo more >>$W/tomtou-again; done
-	exec 4<$W/tomtou-again
-	cat <&4
-	for i in 1 2 3; do echo more >>$W/tomtou-again; done
-	exec 4<&-
-	make open-writer-again
-	exec 4>>$W/open-writer-again
-	for i in 1 2 3; do cat $W/open-writer-again; done
-	exec 4>&-
-	exec 4>>$W/open-writer-again
-	cat $W/open-writer-again
-	exec 4>&-
 	make open-writer-user
 	exec 4>>$W/open-writer-user
 	user cat $W/open-writer-user
