@@ -6,6 +6,7 @@
 # boots: A B
 # time: 240
 # cmdline: ima_appraise=enforce audit=1
+# cmdline-B: evm=fix
 # disk: work 64M
 . /vm/lib.sh
 
