@@ -2,7 +2,7 @@
 # Uses that begin anew until imad knows the file, and those that cannot: somebody sends SIGCONT all the time, imad stands
 # still, and an open is io_uring's. Nobody goes round for ever, and no error of the kernel's own gets out. And somebody else
 # watches content before it is used (Linux 6.14), so that programs are written while they run.
-# kernels: 7.2
+# kernels: 6.1 7.2
 . /vm/lib.sh
 
 W=/test
