@@ -37,7 +37,12 @@ runs() { exits 1 "$@" 2>/dev/null; }
 denied() { exits 13 "$@" 2>/dev/null; }
 refused() { exits 126 "$@" 2>/dev/null; }
 cd $W
+plain() { setpriv --reuid=1000 --regid=1000 --clear-groups unshare -Urm sh -c "$1"; }
+over="mkdir /tmp/o && mount -t tmpfs none /tmp/o && mkdir /tmp/o/u /tmp/o/w /tmp/o/m && mount -t overlay -o userxattr,lowerdir=$W,upperdir=/tmp/o/u,workdir=/tmp/o/w none /tmp/o/m"
 for way in passed by-handle unnamed; do check "without imad, $way: it runs" runs /vm/traps $way $W/passed.bad; done
+check "without imad, an open descriptor: it runs" runs sh -c "exec /vm/traps inherited - 5<$W/old.bad"
+check "without imad, a plain user's tmpfs: it runs" runs plain "mount -t tmpfs none /mnt && cp $W/user.bad /mnt/p && exec /mnt/p"
+check "without imad, a plain user's overlay: it runs" runs plain "$over && exec /tmp/o/m/user.bad"
 
 exec 3<$W/old 4<$W/old.bad
 exec 7<$W/mapped 8<$W/mapped.bad
@@ -80,10 +85,8 @@ check "on a disk that only it has" runs alone bind
 check "on a disk that only it has, bad" refused alone bind.bad
 
 # --- filesystems of a plain user
-plain() { setpriv --reuid=1000 --regid=1000 --clear-groups unshare -Urm sh -c "$1"; }
 check "a plain user mounts" plain 'mount -t tmpfs none /mnt'
 check "a plain user's tmpfs: what has no label" refused plain "mount -t tmpfs none /mnt && cp $W/user /mnt/p && exec /mnt/p"
-over="mkdir /tmp/o && mount -t tmpfs none /tmp/o && mkdir /tmp/o/u /tmp/o/w /tmp/o/m && mount -t overlay -o userxattr,lowerdir=$W,upperdir=/tmp/o/u,workdir=/tmp/o/w none /tmp/o/m"
 check "a plain user's overlay" runs plain "rm -rf /tmp/o; $over && exec /tmp/o/m/user"
 check "a plain user's overlay, bad" refused plain "rm -rf /tmp/o; $over && exec /tmp/o/m/user.bad"
 check "a plain user's overlay, changed in it" refused plain "rm -rf /tmp/o; $over && cat /tmp/o/m/user >/tmp/o/m/new && chmod 755 /tmp/o/m/new && exec /tmp/o/m/new"

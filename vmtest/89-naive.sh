@@ -129,3 +129,20 @@ check "T21: a gate and a log that wait for each other" held "$storm"
 ends
 check "T21: until the gate is ended" wait_for 30 gone "$storm"
 kill -9 $logger
+
+# --- T28: a program that runs is written to, as somebody watches for its content
+cp /bin/sleep $W/low/sleep
+$W/low/sleep 300 &
+sleeper=$!
+wait_for 20 grep -q sleep /proc/$sleeper/comm
+check "T28: a program that runs is not written" exits 26 /vm/probe write $W/low/sleep
+if [ "$new" ]; then
+	kill -9 $sleeper
+	naive content $W/low
+	$W/low/sleep 300 &
+	sleeper=$!
+	wait_for 20 grep -q sleep /proc/$sleeper/comm
+	check "T28: but where somebody watches its content it is" /vm/probe write $W/low/sleep
+	kill -9 $sleeper
+	ends
+fi

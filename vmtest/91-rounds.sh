@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Uses that begin anew until imad knows the file, and those that cannot: somebody sends SIGCONT all the time, imad stands
-# still, and an open is io_uring's. Nobody goes round for ever, and no error of the kernel's own gets out.
-# kernels: 7.2
+# still, and an open is io_uring's. Nobody goes round for ever, and no error of the kernel's own gets out. And somebody else
+# watches content before it is used (Linux 6.14), so that programs are written while they run.
+# kernels: 6.1 7.2
 . /vm/lib.sh
 
 W=/test
@@ -62,5 +63,20 @@ got=0
 elsewhere $W/prog4 2>/dev/null || got=$?
 kill -CONT $imad_pid
 check "T23: when nobody answers it is refused, and goes round no more" test $got = 126
+
+# --- T28
+cp /bin/sleep $W/sleep && label $W/sleep && chown 10001 $W/sleep
+/vm/naive content $W >/tmp/said 2>&1 &
+watcher=$!
+busy=0
+wait_for 5 grep -q ready /tmp/said || busy=26
+$W/sleep 600 &
+sleeper=$!
+wait_for 20 grep -q sleep /proc/$sleeper/comm
+check "T28: a program that runs is written where somebody watches content ($busy)" exits $busy /vm/probe write $W/sleep
+case $(uname -r) in 7.*) check "T28: somebody does" test $busy = 0 ;; esac
+[ $busy = 26 ] || check "T28: and is not executed then" exits 126 sh -c "$W/sleep 0" 2>/dev/null
+kill $sleeper
+kill $watcher 2>/dev/null || :
 check "list and PCR agree" imactl verify
 check "stop" stop_imad
