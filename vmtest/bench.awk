@@ -134,6 +134,8 @@ END {
 		label_table()
 	else if (present("first-exec", "enforce"))
 		evm_table()
+	else if (present("stat", "yes"))
+		protect_table()
 	else if (present("allowed", "appraise"))
 		appraise_table()
 	else
@@ -161,6 +163,21 @@ function evm_table() {
 	ratio_row("first open+read", "first-open", "enforce", "first-open", "off", 1.15)
 	ratio_row("warm exec", "warm-exec", "enforce", "warm-exec", "off", 1.02)
 	ratio_row("warm open+read", "warm-open", "enforce", "warm-open", "off", 1.02)
+}
+
+function protect_row(label, cell) {
+	ratio_row(label, cell, "yes", cell, "no")
+}
+
+function protect_table() {
+	printf "kernel %s, %d rounds\n\n%-60s|%8s|%9s%9s\n", kernel, round, "warm uses, protect = yes against no", "ratio", "no", "yes"
+	protect_row("open and read, 3 steps, root", "open")
+	protect_row("open and read, 3 steps, user", "open-user")
+	protect_row("open and read, 13 steps, root", "open-deep")
+	protect_row("stat, 3 steps, root", "stat")
+	protect_row("stat, 3 steps, user", "stat-user")
+	protect_row("stat, 13 steps, root", "stat-deep")
+	protect_row("exec, static, root", "exec")
 }
 
 function label_table() {

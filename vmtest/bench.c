@@ -80,6 +80,13 @@ static void use_open(const char *file)
 	close(fd);
 }
 
+static void use_stat(const char *file)
+{
+	struct stat st;
+
+	need(stat(file, &st) == 0, file);
+}
+
 static void use_mmap(const char *file)
 {
 	int fd = open_read(file);
@@ -117,7 +124,7 @@ static void use_denied(const char *file)
 static const struct {
 	const char *name;
 	void (*use)(const char *file);
-} uses[] = { { "open", use_open }, { "mmap", use_mmap }, { "exec", use_exec },
+} uses[] = { { "open", use_open }, { "stat", use_stat }, { "mmap", use_mmap }, { "exec", use_exec },
 	    { "denied", use_denied } };
 
 static void (*use_called(const char *name))(const char *file)
