@@ -126,14 +126,19 @@ static __noinline int ask_for_change(struct dentry *dentry, struct inode *inode)
 /* Another label or HMAC is another state. @how: enum imad_change_how. */
 static __always_inline void label_changes(struct inode *inode, struct imad_gen *g, __u32 how);
 
+static __always_inline bool evm_vouches(struct inode *inode)
+{
+	return with_evm && control.active && control.evm && (control.classes & IMAD_APPRAISE) && is_regular(inode) &&
+	       !is_skipped(inode) && !is_daemon();
+}
+
 /* Before it is done; @resigned: it is security.evm. 0, -EPERM or -ERESTARTNOINTR. */
 static __noinline int metadata_changes(struct dentry *dentry, struct inode *inode, bool resigned)
 {
 	struct imad_gen *g;
 	__u32 found, change;
 
-	if (!with_evm || !control.active || !control.evm || !(control.classes & IMAD_APPRAISE) || !is_regular(inode) || is_skipped(inode) ||
-	    is_daemon())
+	if (!evm_vouches(inode))
 		return 0;
 	g = gen_find(inode);
 	found = any_value(found_for_open(g, verdict_find(inode), writers_of(inode)));
@@ -150,6 +155,21 @@ static __noinline int metadata_changes(struct dentry *dentry, struct inode *inod
 	if (g && change == EVM_CHANGE_VOUCHED && !(g->written && writers_of(inode) > 0))
 		emit_parts(IMAD_EVENT_WRITER, dentry, inode, g->gen, 0);
 	return 0;
+}
+
+/*
+ * Somebody is about to write or to truncate, and @writers have it open for that already. A portable signature keeps the
+ * content, too; but for that nobody who writes is made to wait until the file is known, because what is written is denied
+ * afterwards anyway. 0 or -EPERM.
+ */
+static __noinline int content_changes(struct dentry *dentry, struct inode *inode, int writers)
+{
+	__u32 found;
+
+	if (!evm_vouches(inode))
+		return 0;
+	found = any_value(found_for_open(gen_find(inode), verdict_find(inode), writers));
+	return judge_resigning(found) == EVM_CHANGE_REFUSED ? refuse_change(dentry, inode, IMAD_CAUSE_IMMUTABLE, 0, found) : 0;
 }
 
 /* What a hook returns must be seen to be an errno. */

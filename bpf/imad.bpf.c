@@ -289,13 +289,15 @@ static __noinline int match_open(struct file *file, __u32 mask, __u32 done, cons
 	return r;
 }
 
-/* -ERESTARTNOINTR, another errno to deny it, or 0. A function of its own, for its part of the stack. */
+/* -ERESTARTNOINTR, -EPERM, another errno to deny it, or 0. A function of its own, for its part of the stack. */
 static __noinline int opened_for_write(struct file *file, struct inode *inode, __u32 mask)
 {
 	struct made_before m = {};
 	int r = 0;
 
-	if (control.opens_appraised) {
+	if (with_evm && !is_overlay_backing(file, inode))
+		r = content_changes(file->f_path.dentry, inode, writers_of(inode) - 1);
+	if (r == 0 && control.opens_appraised) {
 		fill_made_before(&m, &file->f_path, inode, control.conds);
 		r = writer_comes(file, mask, &m);
 	}
@@ -332,8 +334,8 @@ int BPF_PROG(imad_file_open, struct file *file)
 		note_loader(inode);
 	if (file->f_mode & FMODE_WRITE) {
 		r = opened_for_write(file, inode, mask);
-		if (r == -ERESTARTNOINTR)
-			return -ERESTARTNOINTR;
+		if (r == -ERESTARTNOINTR || r == -EPERM)
+			return known_refusal(r);
 		if (r < 0)
 			return -EACCES;
 	}
@@ -453,6 +455,8 @@ static __always_inline int attributes_change(struct dentry *dentry, struct iattr
 	if (!inode)
 		return 0;
 	r = attr->ia_valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? metadata_changes(dentry, inode, false) : 0;
+	if (r == 0 && (attr->ia_valid & ATTR_SIZE) && !(attr->ia_valid & ATTR_FILE)) /* truncate(2) has counted itself */
+		r = content_changes(dentry, inode, writers_of(inode) - 1);
 	if (r < 0)
 		return r;
 	if (attr->ia_valid & ATTR_SIZE)
