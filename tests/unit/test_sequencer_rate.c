@@ -106,8 +106,7 @@ static void assert_same_pcr(unsigned int records)
 
 		assert_int_equal(replay_list(TEST_PCR, &d), records);
 		assert_memory_equal(d.bytes, v.bank[i].bytes, d.size);
-		if (pcrread_check(bank) != 77)
-			assert_ok(pcrread_check(bank));
+		assert_agrees(pcrread_check(bank));
 	}
 }
 
